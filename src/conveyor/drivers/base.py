@@ -1,0 +1,257 @@
+"""The driver contract: what every store promises. Each docstring sentence has a test in `tests/contract/`.
+
+One operation is one atomic step on the store (`clear`, `redrive`, `forget` and `tend` are many small ones). Moments are
+microseconds since 1970 by the store's clock, durations are seconds. Methods may be called from any thread. Every method
+raises StoreUnavailable when the store does not answer in time, and StoreFull when it has no room; nothing else escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from conveyor.errors import InvalidValue
+from conveyor.records import (
+    CancelAnswer,
+    Claim,
+    ClaimKey,
+    Edits,
+    Filter,
+    JobId,
+    JobMetrics,
+    LockRecord,
+    NewJob,
+    Outcome,
+    Page,
+    Progress,
+    QueueCounts,
+    StoredJob,
+    Tended,
+    WorkerRecord,
+)
+from conveyor.times import seconds
+
+STEP: Final = 1000
+"""How many jobs one bounded step touches at most: of a claim's promotion (for each queue), of tend, clear, redrive, forget."""
+
+MAX_ERRORS: Final = 50
+"""How many failures a job keeps: the first, and the newest ones."""
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the store keeps what has ended. Ages are seconds; a job goes when either bound is passed; `None` is no bound.
+
+    Raises:
+        InvalidValue: a negative age or count.
+    """
+
+    finished_age: float | None = 7 * 86_400.0
+    """Completed and cancelled jobs."""
+    finished_count: int | None = 1_000_000
+    """In the whole store."""
+    dead_age: float | None = 90 * 86_400.0
+    """Dead letters."""
+    dead_count: int | None = 1_000_000
+    metrics_age: float = 30 * 86_400.0
+
+    def __post_init__(self) -> None:
+        for name in ("finished_age", "dead_age", "metrics_age"):
+            if (age := getattr(self, name)) is not None:
+                seconds(age, name)
+        for name in ("finished_count", "dead_count"):
+            if (count := getattr(self, name)) is not None and count < 0:
+                raise InvalidValue(f"{name} is {count!r}; give a number from 0 up, or None for no bound")
+
+
+class Driver(Protocol):
+    """One store. Open one with `drivers.open.open_driver(url)`."""
+
+    @property
+    def url(self) -> str:
+        """The URL it was opened with, secrets left out."""
+        ...
+
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
+        """Store the jobs, all or none, and answer their ids in order.
+
+        A job due at once is ready; one due later (`run_at`, or `delay` seconds by the store's clock) is delayed.
+        An id that the store keeps already, waiting, running or ended, is left as it is and answered again.
+        A job whose `unique` key is that of an active job in its queue is not stored; the active job's id is answered.
+        A job whose slot was taken before, under whatever id, is not stored; the id that took the slot is answered.
+        """
+        ...
+
+    def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
+        """Take up to `limit` (at most STEP) ready jobs: each becomes processing, its attempt grows by one, its lease starts.
+
+        Order: `queues` as given; in a queue by score (see `priority.Aging`), then in the order they were pushed.
+        Delayed jobs of these queues that have become due are promoted first, up to STEP of each queue.
+        Paused queues are skipped. Jobs past their `expires_at` are never answered: they are buried as EXPIRED, with reason
+        `expired` and a failure that says so. (A RETRYING job has begun, and cannot expire.)
+        Two callers never receive the same (id, attempt). Does not block: `[]` when nothing is ready; see `wait`.
+        `lease` is in seconds by the store's clock; a claim not extended in time is answered by `lapsed`.
+        """
+        ...
+
+    def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
+        """Let each claim's lease end `lease` seconds from now; answer, in order, which claims still hold their job.
+
+        A lapsed lease can be extended as long as nobody else has taken the job.
+        """
+        ...
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """End the runs of many claims in one step; answer, in order, which claims still held their job.
+
+        An outcome whose claim (id, attempt) no longer holds changes nothing, nor do its follow-ups come to exist.
+        COMPLETED and CANCELLED jobs become history with `result` or `note`. FAILED and EXPIRED ones become dead letters
+        with `reason`. RETRYING and PENDING ones wait again: ready at once with `delay` 0, else delayed; their place in
+        the order is that of a job pushed at their due moment. `held` ones are kept out of the order until `tend` is
+        told of their type. `failures` and `crashes` are stored as given, and `failure` is added to the job's errors.
+        `follow_ups` are pushed in the same step, by the rules of `push`.
+        The unique key is free once the job has ended. A job that is asked to be cancelled and then is handed back
+        (PENDING) or fails (RETRYING) ends as CANCELLED instead.
+        """
+        ...
+
+    def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
+        """Cancel each job, in order: a waiting one is CANCELLED at once; a running one is marked, see `beat`.
+
+        Asking again changes nothing. A job that has ended is left as it is, dead letters too.
+        """
+        ...
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tend(self, types: Sequence[str] = ()) -> Tended:
+        """One bounded step of housekeeping, safe to run from every worker at once.
+
+        Promotes jobs that have become due, in all queues. Buries waiting jobs past their `expires_at` as EXPIRED.
+        Offers held jobs again whose type is in `types`. Prunes history, dead letters, metrics and slots by the Retention,
+        oldest first, and forgets workers that have not beaten for a day. Each of these touches at most STEP rows.
+        """
+        ...
+
+    def lapsed(self, limit: int) -> list[Claim]:
+        """Up to `limit` claims whose lease is over, the longest first. Looks only: the caller settles them."""
+        ...
+
+    def held_by(self, workers: Sequence[str]) -> list[Claim]:
+        """The claims that these workers (the names given to `claim`) hold now. Looks only."""
+        ...
+
+    # ── wake ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wait(self, queues: Sequence[str], timeout: float) -> bool:
+        """Block until a job of these queues may be ready, at most `timeout` seconds; answer whether one may be.
+
+        Returns at once when one is ready already, and when a delayed one becomes due. Another process's push wakes it
+        within 10 ms. It may answer True in vain; it never misses a push for longer than a second. Paused queues do not wake.
+        """
+        ...
+
+    # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, ids: Sequence[JobId]) -> list[StoredJob | None]:
+        """Each job, in order, wherever it is in its life; `None` for one that is not kept."""
+        ...
+
+    def find(self, where: Filter, *, limit: int = 100, cursor: JobId | None = None) -> Page:
+        """Jobs that meet the filter, greatest id (newest) first, up to `limit`, after `cursor`."""
+        ...
+
+    def counts(self, queues: Sequence[str] | None = None) -> list[QueueCounts]:
+        """The counters of these queues, or of all, by name. A queue never used counts nothing, and is not in all.
+
+        A job that became due counts as delayed until a claim or tend promotes it. The cost does not grow with the backlog.
+        """
+        ...
+
+    def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
+        """The next ready jobs in the order `claim` would take them, without taking them; paused or not."""
+        ...
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
+        """Bring dead letters that meet the filter back to PENDING, oldest id first, up to `limit`; answer how many.
+
+        Failures and crashes start from 0, `expires_at` is dropped, the errors are kept and `attempt` goes on growing.
+        `edits` are applied on the way. A dead letter whose unique key is taken by an active job loses the key.
+        """
+        ...
+
+    def clear(self, queue: str) -> int:
+        """Delete every waiting job of the queue: ready, delayed and held. Running ones and dead letters stay."""
+        ...
+
+    def forget(self, where: Filter, *, limit: int | None = None) -> int:
+        """Delete ended jobs (history and dead letters) that meet the filter, oldest id first; answer how many."""
+        ...
+
+    def pause(self, queue: str) -> None:
+        """Let no job of the queue be claimed until `resume`. Pushes go on, running jobs too. Again changes nothing."""
+        ...
+
+    def resume(self, queue: str) -> None:
+        """End a pause, and wake waiting workers. Again changes nothing."""
+        ...
+
+    # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def beat(self, worker: WorkerRecord) -> list[ClaimKey]:
+        """Record that the worker lives; answer the claims its children hold whose jobs someone asked to cancel."""
+        ...
+
+    def workers(self) -> list[WorkerRecord]:
+        """Every worker that has beaten and not left, by name."""
+        ...
+
+    def leave(self, worker: str) -> None:
+        """Forget a worker that stops."""
+        ...
+
+    # ── shared state ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write_progress(self, claim: ClaimKey, progress: Progress) -> bool:
+        """Record how far a job is; answer False, and change nothing, when the claim no longer holds."""
+        ...
+
+    def read_progress(self, ids: Sequence[JobId]) -> list[Progress | None]:
+        """The last progress of each job, in order; kept as long as the job's record."""
+        ...
+
+    def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
+        """Take a lock for `ttl` seconds; `None` when another owner holds it. Its fence is greater than any before.
+
+        An owner that holds it already is answered as by `renew_lock`, with the same fence.
+        """
+        ...
+
+    def renew_lock(self, name: str, owner: str, ttl: float) -> bool:
+        """Let a held lock end `ttl` seconds from now; False when this owner no longer holds it."""
+        ...
+
+    def release_lock(self, name: str, owner: str) -> bool:
+        """Give a lock up; False when this owner no longer held it."""
+        ...
+
+    def locks(self) -> list[LockRecord]:
+        """The locks held now, by name."""
+        ...
+
+    def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
+        """Add these to what is recorded for the same minute, type and queue."""
+        ...
+
+    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
+        """What was recorded for the minutes from `since` up to, not including, `until`; by minute, type, queue."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files. Safe to call twice. A closed driver raises StoreUnavailable."""
+        ...

@@ -1,0 +1,48 @@
+"""From a URL to a driver. The only place that imports a concrete one, and only when its URL asks for it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from conveyor.drivers.base import Driver, Retention
+from conveyor.errors import ConfigError
+from conveyor.priority import Aging
+from conveyor.times import Clock, system_clock
+
+_MODULES: Final[dict[str, str]] = {
+    "memory": "conveyor.drivers.memory",
+    "sqlite": "conveyor.drivers.sqlite",
+}
+
+
+def open_driver(
+    url: str, *, clock: Clock = system_clock, aging: Aging | None = None, retention: Retention | None = None
+) -> Driver:
+    """Open the store that `url` names.
+
+    Args:
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `memory://`; options as a query.
+        clock: answers the present moment in microseconds; for tests.
+        aging: what a priority level is worth; 250 seconds unless given.
+        retention: how long ended jobs are kept.
+
+    Raises:
+        ConfigError: the URL or one of its options cannot work.
+        SchemaMismatch: the store is not conveyor's, or of a newer release.
+        StoreUnavailable: it cannot be reached, read or written.
+    """
+    scheme = urlsplit(url).scheme
+    module = _MODULES.get(scheme)
+    if module is None:
+        known = ", ".join(f"{name}://" for name in _MODULES)
+        raise ConfigError(f"the store URL {_without_secrets(url)!r} begins with no known scheme; known are {known}")
+    opener: Callable[..., Driver] = importlib.import_module(module).open_url
+    return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention())
+
+
+def _without_secrets(url: str) -> str:
+    before, at, after = url.rpartition("@")
+    return f"…@{after}" if at else before + after

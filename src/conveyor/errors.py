@@ -1,0 +1,137 @@
+"""Every error conveyor raises, as one tree.
+
+    ConveyorError
+    ├── InvalidValue (also a ValueError)     a priority, delay, moment, queue name or option that breaks its rule
+    ├── ConfigError                          a URL, setting, flag or app reference that cannot work
+    ├── PayloadError                         arguments that do not fit the job, or a stored payload that cannot be read
+    │   └── PayloadTooLarge                  more bytes than the payload limit
+    ├── UnknownJobType                       no job of that type is registered here
+    ├── DuplicateJobType                     two jobs want one type
+    ├── JobNotFound                          no job with that id is kept
+    ├── ClaimLost                            the job is no longer held under this claim
+    ├── ResultTimeout (also a TimeoutError)  the job had not ended in the time given
+    ├── JobFailed                            the job ended without a result
+    └── StoreError                           the store refused or could not be used
+        ├── StoreUnavailable                 it did not answer in time; trying again may help
+        ├── StoreFull                        it has no room left; nothing was written
+        └── SchemaMismatch                   it is not a conveyor store, or one of a newer release
+
+What a job raises to steer its own fate (`Retry`, `Snooze`, `Cancel`, `GiveUp`) is a signal: see `signals.py`.
+"""
+
+from __future__ import annotations
+
+
+class ConveyorError(Exception):
+    """The root: catch this to catch everything conveyor raises on purpose."""
+
+
+class InvalidValue(ConveyorError, ValueError):
+    """A value that breaks its rule. The message names the value, the rule and the remedy."""
+
+
+class ConfigError(ConveyorError):
+    """A URL, setting, flag or app reference that cannot work; raised before anything starts."""
+
+
+class PayloadError(ConveyorError):
+    """Arguments that do not fit the job's signature, or a stored payload that cannot be read."""
+
+
+class PayloadTooLarge(PayloadError):
+    """A payload above the limit.
+
+    Attributes:
+        payload_bytes: the size it would have had.
+        limit_bytes: the size allowed.
+    """
+
+    def __init__(self, job_type: str, payload_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"the arguments of {job_type!r} take {payload_bytes:,} bytes, the limit is {limit_bytes:,}; "
+            "store the data elsewhere and push a reference to it, or raise Conveyor(payload_limit=…)"
+        )
+        self.payload_bytes = payload_bytes
+        self.limit_bytes = limit_bytes
+
+
+class UnknownJobType(ConveyorError):
+    """No job of this type is registered with the application."""
+
+    def __init__(self, job_type: str, known: tuple[str, ...] = ()) -> None:
+        listed = ", ".join(repr(name) for name in sorted(known)[:8]) or "none"
+        super().__init__(
+            f"no job of type {job_type!r} is registered (registered: {listed}); "
+            "import the module that defines it, or correct the name"
+        )
+        self.job_type = job_type
+
+
+class DuplicateJobType(ConveyorError):
+    """Two jobs were registered under one type."""
+
+    def __init__(self, job_type: str, first: str, second: str) -> None:
+        super().__init__(
+            f"job type {job_type!r} is already taken by {first}, so {second} cannot have it; give one of them another name"
+        )
+        self.job_type = job_type
+
+
+class JobNotFound(ConveyorError):
+    """The store keeps no job with this id: it never existed, or its record was pruned."""
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"no job {job_id} is kept; it never existed, or its record was pruned (see Retention)")
+        self.job_id = job_id
+
+
+class ClaimLost(ConveyorError):
+    """The job is no longer held under this claim: its lease lapsed, or it was settled, cancelled or forgotten."""
+
+    def __init__(self, job_id: object, attempt: int) -> None:
+        super().__init__(
+            f"job {job_id} is no longer held by attempt {attempt}: its lease lapsed or it was settled elsewhere; "
+            "nothing was changed. Extend the lease in time, or ask for a longer one"
+        )
+        self.job_id = job_id
+        self.attempt = attempt
+
+
+class ResultTimeout(ConveyorError, TimeoutError):
+    """The job had not ended within the time given to `result`; it goes on unharmed."""
+
+
+class JobFailed(ConveyorError):
+    """The job ended without a result.
+
+    Attributes:
+        job_id: which job.
+        status: how it ended, as a word: failed, expired or cancelled.
+        error_type: the name of the last exception's type, `None` when there was none.
+        traceback: the last traceback as text, "" when there was none.
+    """
+
+    def __init__(self, job_id: object, status: str, error_type: str | None, message: str, traceback: str = "") -> None:
+        cause = f": {error_type}: {message}" if error_type else (f": {message}" if message else "")
+        super().__init__(f"job {job_id} ended as {status}{cause}")
+        self.job_id = job_id
+        self.status = status
+        self.error_type = error_type
+        self.traceback = traceback
+
+
+class StoreError(ConveyorError):
+    """The store refused an operation or could not be used."""
+
+
+class StoreUnavailable(StoreError):
+    """The store did not answer within its time limit. The operation may or may not have happened; a push may be repeated
+    with the same id, which changes nothing the second time."""
+
+
+class StoreFull(StoreError):
+    """The store has no room left. Nothing was written."""
+
+
+class SchemaMismatch(StoreError):
+    """The store is not a conveyor store, or one written by a newer release."""

@@ -1,0 +1,335 @@
+"""The records that pass between conveyor and a store. Moments are microseconds since 1970, durations seconds, text JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NewType
+from uuid import UUID
+
+import msgspec
+
+JobId = NewType("JobId", UUID)
+"""A UUIDv7: it names one job for ever and sorts by the moment it was made."""
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life. `lifecycle.MOVES` says what may follow what."""
+
+    PENDING = "pending"
+    """Waiting: for its turn, for its due time, or for a worker that knows its type."""
+    PROCESSING = "processing"
+    """Claimed by a worker, under a lease."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    """In the dead letters: its attempts are used up, it gave up, it crashed too often or cannot be read."""
+    RETRYING = "retrying"
+    """It failed and waits for its next attempt."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """In the dead letters: its last attempt ran past the timeout, or it was not begun before `expires_at`."""
+
+    @property
+    def is_final(self) -> bool:
+        """Over for good: completed, cancelled or expired. (A failed job is kept to be redriven.)"""
+        return self in _FINAL
+
+    @property
+    def is_active(self) -> bool:
+        """Still to be done: pending, processing or retrying."""
+        return self in _ACTIVE
+
+    @property
+    def is_failure(self) -> bool:
+        """In the dead letters: failed or expired."""
+        return self in _FAILURE
+
+
+_FINAL: Final = frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.EXPIRED})
+_ACTIVE: Final = frozenset({JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.RETRYING})
+_FAILURE: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
+
+
+class Reason(StrEnum):
+    """Why an attempt, or a whole job, came to a bad end."""
+
+    FAILED = "failed"
+    """It raised."""
+    CRASHED = "crashed"
+    """Its process or machine died under it, or its lease lapsed."""
+    TIMED_OUT = "timed_out"
+    """It ran past its timeout."""
+    EXPIRED = "expired"
+    """It was not begun before `expires_at`."""
+    UNREADABLE = "unreadable"
+    """Its stored payload does not fit the job's signature; the payload is kept as it is."""
+    GIVEN_UP = "given_up"
+    """It raised GiveUp."""
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """One occurrence of a schedule: of all pushes that carry it, one happens."""
+
+    name: str
+    at: int
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job on its way into the store."""
+
+    id: JobId
+    queue: str
+    type: str
+    payload: str
+    """The arguments: JSON, or the envelope of a codec."""
+    options: str = ""
+    """What only the worker reads (timeout, retry, metadata …), as JSON; "" for none."""
+    priority: int = 500
+    delay: float = 0.0
+    """Seconds after the store's now at which it becomes due."""
+    run_at: int | None = None
+    """The moment at which it becomes due; wins over `delay`."""
+    expires: float | None = None
+    """Seconds after the store's now by which it must have begun."""
+    expires_at: int | None = None
+    """The moment by which it must have begun; wins over `expires`."""
+    max_crashes: int = 3
+    unique: str | None = None
+    """While a job with this key is active in this queue, pushing another one changes nothing."""
+    slot: Slot | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """The right to run a job once. (id, attempt) is the fence: every write on a running job carries it."""
+
+    id: JobId
+    attempt: int
+    """How often the job has been claimed, this time included."""
+    type: str
+    queue: str
+    priority: int
+    payload: str
+    options: str
+    failures: int
+    crashes: int
+    max_crashes: int
+    pushed_at: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one attempt came to a bad end; kept with the job, oldest first."""
+
+    attempt: int
+    reason: Reason
+    error_type: str
+    """The exception's dotted type, such as "builtins.ValueError"."""
+    message: str
+    traceback: str = ""
+    worker: str = ""
+    started_at: int | None = None
+    ended_at: int | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of a claim. Computed in `lifecycle.py`, applied by a driver's `settle`."""
+
+    claim: Claim
+    status: JobStatus
+    delay: float = 0.0
+    """Seconds after the store's now at which a PENDING or RETRYING job becomes due."""
+    failures: int
+    crashes: int
+    result: str | None = None
+    failure: Failure | None = None
+    """Added to the job's failures."""
+    reason: Reason | None = None
+    """Why it goes to the dead letters (FAILED, EXPIRED)."""
+    note: str | None = None
+    """Why it was cancelled, or why it is held."""
+    held: bool = False
+    """PENDING, but not offered until a worker knows its type."""
+    started_at: int | None = None
+    ended_at: int | None = None
+    follow_ups: tuple[NewJob, ...] = ()
+    """Jobs that come to exist in the same step, if the claim still holds."""
+
+
+class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a store knows about a job."""
+
+    id: JobId
+    queue: str
+    type: str
+    status: JobStatus
+    priority: int
+    payload: str
+    options: str
+    attempt: int
+    failures: int
+    crashes: int
+    max_crashes: int
+    pushed_at: int
+    due_at: int
+    """When it became, or becomes, ready to be claimed."""
+    expires_at: int | None = None
+    unique: str | None = None
+    lease_until: int | None = None
+    worker: str | None = None
+    """Who holds it, or who held it last."""
+    cancel_requested: bool = False
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: str | None = None
+    reason: Reason | None = None
+    note: str | None = None
+    held: bool = False
+    errors: tuple[Failure, ...] = ()
+
+
+class CancelAnswer(StrEnum):
+    """What `cancel` did."""
+
+    CANCELLED = "cancelled"
+    """It was waiting, and will not run."""
+    REQUESTED = "requested"
+    """It is running; its worker has been asked to stop it."""
+    TOO_LATE = "too_late"
+    """It had ended already; nothing was changed."""
+    UNKNOWN = "unknown"
+    """No such job is kept."""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs: all conditions must hold; an empty one always does."""
+
+    ids: tuple[JobId, ...] = ()
+    queues: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    statuses: tuple[JobStatus, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    error: str = ""
+    """A part of the last failure's type or message, case ignored."""
+    tag: str = ""
+    """One of the tags in the job's metadata, exactly."""
+    before: int | None = None
+    """Pushed before this moment, or, for a finished job, finished before it."""
+    after: int | None = None
+    """Pushed (finished) at this moment or later."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of what `find` found, newest id first, and where to go on."""
+
+    jobs: list[StoredJob]
+    next: JobId | None
+    """Hand it in as `cursor` for the next page; `None` at the end."""
+
+
+class Edits(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change in jobs that are redriven; `None` leaves a field as it is."""
+
+    payload: str | None = None
+    queue: str | None = None
+    priority: int | None = None
+    delay: float = 0.0
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """Counters of one priority in one queue. The first five say how many there are now, the others count since ever."""
+
+    ready: int = 0
+    delayed: int = 0
+    held: int = 0
+    processing: int = 0
+    dead: int = 0
+    pushed: int = 0
+    popped: int = 0
+    completed: int = 0
+    failed: int = 0
+    """Went to the dead letters."""
+    retried: int = 0
+    cancelled: int = 0
+
+
+class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of one queue."""
+
+    queue: str
+    paused: bool
+    by_priority: dict[int, Counts]
+    last_activity: int | None
+    """The moment of the last push, claim or settle."""
+    oldest_ready: int | None
+    """The moment at which the job that has been ready longest became so."""
+
+
+class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker as it reported itself at its last beat."""
+
+    name: str
+    host: str
+    pid: int
+    started_at: int
+    queues: tuple[str, ...]
+    state: str
+    """starting, running or draining."""
+    children: tuple[str, ...] = ()
+    """The names under which it claims."""
+    running: int = 0
+    rss_bytes: int = 0
+    last_claim_at: int | None = None
+    beat_at: int = 0
+    """Set by the store."""
+
+
+class ClaimKey(msgspec.Struct, frozen=True):
+    """The fence alone."""
+
+    id: JobId
+    attempt: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a job is."""
+
+    current: float
+    total: float | None = None
+    message: str = ""
+    updated_at: int = 0
+    """Set by the store."""
+
+
+class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock that is held."""
+
+    name: str
+    owner: str
+    fence: int
+    """Grows with every acquisition of this lock, for ever."""
+    expires_at: int
+
+
+class JobMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of one job type in one queue that ended within one minute. Two of them add up field by field."""
+
+    minute: int
+    """Minutes since 1970."""
+    type: str
+    queue: str
+    completed: int = 0
+    failed: int = 0
+    """Runs that failed, whether they are retried or not."""
+    duration_us: int = 0
+    """All runs together, in microseconds."""
+    buckets: dict[int, int] = {}
+    """Runs by logarithmic duration bucket; see `metrics.py`."""
+
+
+class Tended(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of tending did."""
+
+    promoted: int = 0
+    expired: int = 0
+    unheld: int = 0
+    pruned: int = 0
+    more: bool = False
+    """A step reached its bound: tend again soon."""
