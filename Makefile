@@ -63,7 +63,7 @@ bench: $(VENV)/.dev ## Run every benchmark
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.dev ## Build the documentation into site/
-	$(BIN)/mkdocs --quiet build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict --site-dir site
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
