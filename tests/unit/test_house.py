@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import json
 import subprocess
@@ -10,9 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import conveyor
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "conveyor"
@@ -66,13 +66,7 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_package_and_its_metadata_name_one_version() -> None:
-    conveyor = importlib.import_module("conveyor")
-
-    version = getattr(conveyor, "__version__", None)
-
-    if version is None:
-        pytest.skip("conveyor has no __version__ of its own")
-    assert version == importlib.metadata.version("conveyor")
+    assert conveyor.__version__ == importlib.metadata.version("conveyor")
 
 
 def test_importing_conveyor_imports_no_optional_library() -> None:
