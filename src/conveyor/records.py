@@ -1,4 +1,4 @@
-"""The records that pass between conveyor and a store. Moments are microseconds since 1970, durations seconds, text JSON."""
+"""The records that pass between conveyor and a store: moments in microseconds since 1970, durations in seconds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JobStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Over for good: completed, cancelled or expired. (A failed job is kept to be redriven.)"""
+        """Over for good: completed, cancelled or expired; a failed job is kept to be redriven."""
         return self in _FINAL
 
     @property
@@ -177,7 +177,9 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds it, or who held it last."""
     cancel_requested: bool = False
     started_at: int | None = None
+    """When its last attempt was claimed; once that is settled, when it began, if the outcome says so."""
     finished_at: int | None = None
+    """When it ended, or went to the dead letters, by the store's clock."""
     result: str | None = None
     reason: Reason | None = None
     note: str | None = None

@@ -34,14 +34,14 @@ from conveyor.records import (
 from conveyor.times import seconds
 
 STEP: Final = 1000
-"""How many jobs one bounded step touches at most: of a claim's promotion (for each queue), of tend, clear, redrive, forget."""
+"""How many jobs one bounded step touches at most: a claim's promotion (of each queue), tend, clear, redrive, forget."""
 
 MAX_ERRORS: Final = 50
 """How many failures a job keeps: the first, and the newest ones."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the store keeps what has ended. Ages are seconds; a job goes when either bound is passed; `None` is no bound.
+    """How long the store keeps what has ended; a job goes when either bound is passed. Ages in seconds; `None`: no bound.
 
     Raises:
         InvalidValue: a negative age or count.
@@ -78,20 +78,23 @@ class Driver(Protocol):
     def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
         """Store the jobs, all or none, and answer their ids in order.
 
-        A job due at once is ready; one due later (`run_at`, or `delay` seconds by the store's clock) is delayed.
+        A job due at once is ready; one due later (`run_at`, or `delay` seconds by the store's clock) is delayed. A
+        `run_at` in the past means now: it gains no place in the order.
         An id that the store keeps already, waiting, running or ended, is left as it is and answered again.
         A job whose `unique` key is that of an active job in its queue is not stored; the active job's id is answered.
         A job whose slot was taken before, under whatever id, is not stored; the id that took the slot is answered.
+        These three are tried in this order; a job that is not stored takes no slot.
         """
         ...
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
-        """Take up to `limit` (at most STEP) ready jobs: each becomes processing, its attempt grows by one, its lease starts.
+        """Take up to `limit` (at most STEP) ready jobs: each becomes processing, its attempt grows, its lease starts.
 
         Order: `queues` as given; in a queue by score (see `priority.Aging`), then in the order they were pushed.
         Delayed jobs of these queues that have become due are promoted first, up to STEP of each queue.
-        Paused queues are skipped. Jobs past their `expires_at` are never answered: they are buried as EXPIRED, with reason
-        `expired` and a failure that says so. (A RETRYING job has begun, and cannot expire.)
+        Paused queues are skipped: nothing of theirs is promoted or buried. PENDING jobs whose `expires_at` has come are
+        never answered: all in these queues, delayed and held ones too, are buried as EXPIRED, with reason `expired` and
+        a failure that says so. (A RETRYING job has begun, and cannot expire.)
         Two callers never receive the same (id, attempt). Does not block: `[]` when nothing is ready; see `wait`.
         `lease` is in seconds by the store's clock; a claim not extended in time is answered by `lapsed`.
         """
@@ -114,7 +117,8 @@ class Driver(Protocol):
         told of their type. `failures` and `crashes` are stored as given, and `failure` is added to the job's errors.
         `follow_ups` are pushed in the same step, by the rules of `push`.
         The unique key is free once the job has ended. A job that is asked to be cancelled and then is handed back
-        (PENDING) or fails (RETRYING) ends as CANCELLED instead.
+        (PENDING) or fails (RETRYING) ends as CANCELLED instead. A job's own move comes before its follow-ups, so they
+        may carry its unique key.
         """
         ...
 
@@ -131,8 +135,9 @@ class Driver(Protocol):
         """One bounded step of housekeeping, safe to run from every worker at once.
 
         Promotes jobs that have become due, in all queues. Buries waiting jobs past their `expires_at` as EXPIRED.
-        Offers held jobs again whose type is in `types`. Prunes history, dead letters, metrics and slots by the Retention,
-        oldest first, and forgets workers that have not beaten for a day. Each of these touches at most STEP rows.
+        Offers held jobs again whose type is in `types`, at the place their due moment gives them. Prunes history, dead
+        letters and metrics by the Retention, oldest first, and slots taken longer ago than `finished_age` (and a day at
+        least). Forgets workers that have not beaten for a day. Each of these touches at most STEP rows.
         """
         ...
 
@@ -150,7 +155,8 @@ class Driver(Protocol):
         """Block until a job of these queues may be ready, at most `timeout` seconds; answer whether one may be.
 
         Returns at once when one is ready already, and when a delayed one becomes due. Another process's push wakes it
-        within 10 ms. It may answer True in vain; it never misses a push for longer than a second. Paused queues do not wake.
+        within 10 ms. It may answer True in vain; it never misses a push for longer than a second. Paused queues do not
+        wake.
         """
         ...
 
@@ -165,9 +171,10 @@ class Driver(Protocol):
         ...
 
     def counts(self, queues: Sequence[str] | None = None) -> list[QueueCounts]:
-        """The counters of these queues, or of all, by name. A queue never used counts nothing, and is not in all.
+        """The counters of these queues, in order, or of all, by name.
 
-        A job that became due counts as delayed until a claim or tend promotes it. The cost does not grow with the backlog.
+        A queue never used counts nothing, and is not in all; one that is paused is. A job that became due counts as
+        delayed until a claim or tend promotes it. The cost does not grow with the backlog.
         """
         ...
 
@@ -249,7 +256,10 @@ class Driver(Protocol):
         ...
 
     def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
-        """What was recorded for the minutes from `since` up to, not including, `until`; by minute, type, queue."""
+        """What was recorded for the minutes from `since` up to, not including, `until`; by minute, type, queue.
+
+        Both are minutes since 1970, as in JobMetrics.
+        """
         ...
 
     def close(self) -> None:
