@@ -176,8 +176,9 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     worker: str | None = None
     """Who holds it, or who held it last."""
     cancel_requested: bool = False
+    """Only while it runs."""
     started_at: int | None = None
-    """When its last attempt was claimed; once that is settled, when it began, if the outcome says so."""
+    """When its attempt was claimed; once the job has ended, when the last one began, if the outcome says so."""
     finished_at: int | None = None
     """When it ended, or went to the dead letters, by the store's clock."""
     result: str | None = None

@@ -1,1 +1,1 @@
-"""Stores: one connection URL each, many queues. `base.py` is the contract, `memory.py` the contract as readable Python."""
+"""Stores: one connection URL each, many queues. `base.py` is the contract, `memory/` shows it as readable Python."""

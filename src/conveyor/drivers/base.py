@@ -41,7 +41,7 @@ MAX_ERRORS: Final = 50
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the store keeps what has ended; a job goes when either bound is passed. Ages in seconds; `None`: no bound.
+    """How long the store keeps what has ended; a job goes when one bound is passed. Ages are seconds, `None` no bound.
 
     Raises:
         InvalidValue: a negative age or count.
@@ -187,7 +187,8 @@ class Driver(Protocol):
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
         """Bring dead letters that meet the filter back to PENDING, oldest id first, up to `limit`; answer how many.
 
-        Failures and crashes start from 0, `expires_at` is dropped, the errors are kept and `attempt` goes on growing.
+        Failures and crashes start from 0, `expires_at` is dropped, the errors are kept and `attempt` goes on growing;
+        the place in the order is that of a job pushed now.
         `edits` are applied on the way. A dead letter whose unique key is taken by an active job loses the key.
         """
         ...

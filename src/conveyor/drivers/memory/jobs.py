@@ -1,0 +1,162 @@
+"""The memory driver's hot path: push, claim, extend, settle, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from conveyor.drivers.base import STEP
+from conveyor.drivers.memory.entry import WAITING, Entry, Place
+from conveyor.drivers.memory.room import Room
+from conveyor.drivers.memory.state import QueueState, State
+from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome
+from conveyor.times import SECOND
+
+
+class Jobs(Room):
+    """See `drivers.base.Driver` for what each method promises."""
+
+    def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
+        with self._step() as (state, now):
+            return [self._push(state, new, now) for new in jobs]
+
+    def _push(self, state: State, new: NewJob, now: int) -> JobId:
+        if new.id in state.jobs:
+            return new.id
+        if new.unique is not None and (active := state.unique.get((new.queue, new.unique))):
+            return active
+        if new.slot is not None:
+            if taken := state.slots.get(new.slot):
+                return taken[0]
+            state.slots[new.slot] = new.id, now
+        due_at = max(now, new.run_at if new.run_at is not None else now + round(new.delay * SECOND))
+        expires_at = new.expires_at
+        if expires_at is None and new.expires is not None:
+            expires_at = now + round(new.expires * SECOND)
+        state.sequence += 1
+        job = Entry(
+            id=new.id,
+            sequence=state.sequence,
+            queue=new.queue,
+            type=new.type,
+            priority=new.priority,
+            payload=new.payload,
+            options=new.options,
+            max_crashes=new.max_crashes,
+            pushed_at=now,
+            due_at=due_at,
+            score=self._aging.score(new.priority, due_at),
+            place=Place.DELAYED if due_at > now else Place.READY,
+            expires_at=expires_at,
+            unique=new.unique,
+        )
+        state.add(job)
+        state.counts(job).pushed += 1
+        state.queue(job.queue).last_activity = now
+        return job.id
+
+    def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
+        with self._step() as (state, now):
+            serving: list[QueueState] = []
+            for name in queues:
+                queue = state.queues.get(name)
+                if queue is not None and not queue.paused:
+                    state.expire(queue, now)
+                    state.promote(queue, now, STEP)
+                    serving.append(queue)
+            claims: list[Claim] = []
+            for queue in serving:
+                for job in queue.ready.first(max(0, min(limit, STEP) - len(claims))):
+                    with state.moving(job):
+                        job.status = JobStatus.PROCESSING
+                        job.place = Place.PROCESSING
+                        job.attempt += 1
+                        job.lease_until = now + round(lease * SECOND)
+                        job.worker = worker
+                        job.started_at = now
+                    state.counts(job).popped += 1
+                    queue.last_activity = now
+                    claims.append(job.claimed())
+            return claims
+
+    def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
+        with self._step() as (state, now):
+            answers: list[bool] = []
+            for claim in claims:
+                job = self._held(state, claim)
+                if job is not None:
+                    with state.moving(job):
+                        job.lease_until = now + round(lease * SECOND)
+                answers.append(job is not None)
+            return answers
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        with self._step() as (state, now):
+            answers: list[bool] = []
+            for outcome in outcomes:
+                job = self._held(state, outcome.claim)
+                if job is not None:
+                    self._settle(state, job, outcome, now)
+                    for new in outcome.follow_ups:
+                        self._push(state, new, now)
+                answers.append(job is not None)
+            return answers
+
+    def _settle(self, state: State, job: Entry, outcome: Outcome, now: int) -> None:
+        status = outcome.status
+        if job.cancel_requested and status in {JobStatus.PENDING, JobStatus.RETRYING}:
+            status = JobStatus.CANCELLED
+        with state.moving(job):
+            job.failures = outcome.failures
+            job.crashes = outcome.crashes
+            job.result = outcome.result
+            job.reason = outcome.reason
+            job.note = outcome.note
+            if outcome.failure is not None:
+                job.add_error(outcome.failure)
+            if status.is_active:
+                job.status = status
+                self._due(job, now, outcome.delay)
+                if outcome.held:
+                    job.place = Place.HELD
+            else:
+                job.end(status, now)
+                if outcome.started_at is not None:
+                    job.started_at = outcome.started_at
+        self._count_move(state, job, status)
+        state.queue(job.queue).last_activity = now
+
+    @staticmethod
+    def _count_move(state: State, job: Entry, status: JobStatus) -> None:
+        counts = state.counts(job)
+        match status:
+            case JobStatus.COMPLETED:
+                counts.completed += 1
+            case JobStatus.FAILED | JobStatus.EXPIRED:
+                counts.failed += 1
+            case JobStatus.RETRYING:
+                counts.retried += 1
+            case JobStatus.CANCELLED:
+                counts.cancelled += 1
+            case JobStatus.PENDING | JobStatus.PROCESSING:
+                pass
+            case _:
+                assert_never(status)
+
+    def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
+        with self._step() as (state, now):
+            return [self._cancel(state, job_id, now) for job_id in ids]
+
+    def _cancel(self, state: State, job_id: JobId, now: int) -> CancelAnswer:
+        job = state.jobs.get(job_id)
+        if job is None:
+            return CancelAnswer.UNKNOWN
+        if job.place is Place.PROCESSING:
+            job.cancel_requested = True
+            return CancelAnswer.REQUESTED
+        if job.place not in WAITING:
+            return CancelAnswer.TOO_LATE
+        with state.moving(job):
+            job.end(JobStatus.CANCELLED, now)
+        self._count_move(state, job, JobStatus.CANCELLED)
+        return CancelAnswer.CANCELLED

@@ -1,0 +1,54 @@
+"""What the parts of the memory driver share: the state, and the step in which they touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from conveyor.drivers.base import Retention
+from conveyor.drivers.memory.entry import Entry, Place
+from conveyor.drivers.memory.state import State
+from conveyor.errors import StoreUnavailable
+from conveyor.priority import Aging
+from conveyor.records import Claim, ClaimKey
+from conveyor.times import SECOND, Clock
+
+
+class Room:
+    """The base of every part of the driver."""
+
+    def __init__(self, url: str, state: State, *, clock: Clock, aging: Aging, retention: Retention) -> None:
+        self._url = url
+        self._opened: State | None = state
+        self._clock = clock
+        self._aging = aging
+        self._retention = retention
+
+    @property
+    def _state(self) -> State:
+        state = self._opened
+        if state is None:
+            raise StoreUnavailable(f"the driver of {self._url} is closed; open the store again to go on")
+        return state
+
+    @contextmanager
+    def _step(self) -> Generator[tuple[State, int]]:
+        """One atomic step: the state, under its lock, and the present moment."""
+        state = self._state
+        with state.changed:
+            # It may have been closed while we waited for the lock.
+            yield self._state, self._clock()
+
+    def _due(self, job: Entry, now: int, delay: float) -> None:
+        """Let the job wait: ready at once with delay 0, else delayed."""
+        job.lease_until = None
+        job.started_at = None
+        job.due_at = now + round(delay * SECOND)
+        job.score = self._aging.score(job.priority, job.due_at)
+        job.place = Place.DELAYED if job.due_at > now else Place.READY
+
+    @staticmethod
+    def _held(state: State, claim: Claim | ClaimKey) -> Entry | None:
+        """The running job that this claim holds."""
+        job = state.jobs.get(claim.id)
+        return job if job is not None and job.place is Place.PROCESSING and job.attempt == claim.attempt else None

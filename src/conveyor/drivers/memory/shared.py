@@ -1,0 +1,88 @@
+"""What workers share through the memory driver: progress, locks, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from conveyor.drivers.memory.room import Room
+from conveyor.drivers.memory.state import State
+from conveyor.records import ClaimKey, JobId, JobMetrics, LockRecord, Progress
+from conveyor.times import SECOND
+
+
+class Shared(Room):
+    """See `drivers.base.Driver` for what each method promises."""
+
+    def write_progress(self, claim: ClaimKey, progress: Progress) -> bool:
+        with self._step() as (state, now):
+            if self._held(state, claim) is None:
+                return False
+            state.progress[claim.id] = msgspec.structs.replace(progress, updated_at=now)
+            return True
+
+    def read_progress(self, ids: Sequence[JobId]) -> list[Progress | None]:
+        with self._step() as (state, _):
+            return [state.progress.get(job_id) for job_id in ids]
+
+    def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
+        with self._step() as (state, now):
+            held = self._lock(state, name, now)
+            if held is not None and held.owner != owner:
+                return None
+            if held is None:
+                state.fences[name] = state.fences.get(name, 0) + 1
+            expires_at = now + round(ttl * SECOND)
+            state.locks[name] = LockRecord(name=name, owner=owner, fence=state.fences[name], expires_at=expires_at)
+            return state.locks[name]
+
+    def renew_lock(self, name: str, owner: str, ttl: float) -> bool:
+        with self._step() as (state, now):
+            held = self._lock(state, name, now)
+            if held is None or held.owner != owner:
+                return False
+            state.locks[name] = msgspec.structs.replace(held, expires_at=now + round(ttl * SECOND))
+            return True
+
+    def release_lock(self, name: str, owner: str) -> bool:
+        with self._step() as (state, now):
+            held = self._lock(state, name, now)
+            if held is None or held.owner != owner:
+                return False
+            del state.locks[name]
+            return True
+
+    def locks(self) -> list[LockRecord]:
+        with self._step() as (state, now):
+            return [held for name in sorted(state.locks) if (held := self._lock(state, name, now))]
+
+    @staticmethod
+    def _lock(state: State, name: str, now: int) -> LockRecord | None:
+        """The lock, if it is held and its time is not over."""
+        lock = state.locks.get(name)
+        return lock if lock is not None and lock.expires_at > now else None
+
+    def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
+        with self._step() as (state, _):
+            for new in metrics:
+                key = new.minute, new.type, new.queue
+                old = state.metrics.get(key)
+                state.metrics[key] = new if old is None else _sum(old, new)
+
+    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
+        with self._step() as (state, _):
+            return [state.metrics[key] for key in sorted(state.metrics) if since <= key[0] < until]
+
+
+def _sum(one: JobMetrics, other: JobMetrics) -> JobMetrics:
+    buckets = dict(one.buckets)
+    for bucket, runs in other.buckets.items():
+        buckets[bucket] = buckets.get(bucket, 0) + runs
+    return msgspec.structs.replace(
+        one,
+        completed=one.completed + other.completed,
+        failed=one.failed + other.failed,
+        duration_us=one.duration_us + other.duration_us,
+        buckets=buckets,
+    )
