@@ -7,6 +7,7 @@
     │   └── PayloadTooLarge                  more bytes than the payload limit
     ├── UnknownJobType                       no job of that type is registered here
     ├── DuplicateJobType                     two jobs want one type
+    ├── NoCurrentJob                         `current_job()` outside a job, or a job that has ended
     ├── JobNotFound                          no job with that id is kept
     ├── ClaimLost                            the job is no longer held under this claim
     ├── ResultTimeout (also a TimeoutError)  the job had not ended in the time given
@@ -72,9 +73,14 @@ class DuplicateJobType(ConveyorError):
 
     def __init__(self, job_type: str, first: str, second: str) -> None:
         super().__init__(
-            f"job type {job_type!r} is already taken by {first}, so {second} cannot have it; give one of them another name"
+            f"job type {job_type!r} is already taken by {first}, so {second} cannot have it; "
+            "give one of them another name"
         )
         self.job_type = job_type
+
+
+class NoCurrentJob(ConveyorError):
+    """`current_job()` where no job runs, or a push with the completion of a job that has ended."""
 
 
 class JobNotFound(ConveyorError):
@@ -125,8 +131,10 @@ class StoreError(ConveyorError):
 
 
 class StoreUnavailable(StoreError):
-    """The store did not answer within its time limit. The operation may or may not have happened; a push may be repeated
-    with the same id, which changes nothing the second time."""
+    """The store did not answer within its time limit.
+
+    The operation may or may not have happened; a push may be repeated with the same id, which changes nothing then.
+    """
 
 
 class StoreFull(StoreError):

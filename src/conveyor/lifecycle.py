@@ -1,4 +1,4 @@
-"""What may follow what, and where a run goes when it ends. Pure: drivers apply the outcomes made here and decide nothing."""
+"""What may follow what, and where a run goes when it ends. Pure: drivers apply these outcomes and decide nothing."""
 
 from __future__ import annotations
 
@@ -93,9 +93,7 @@ def snoozed(claim: Claim, delay: float) -> Outcome:
 
 def held(claim: Claim, note: str) -> Outcome:
     """A job whose type nobody here knows: kept back, and offered again when a worker knows it."""
-    return Outcome(
-        claim=claim, status=PENDING, failures=claim.failures, crashes=claim.crashes, held=True, note=note
-    )
+    return Outcome(claim=claim, status=PENDING, failures=claim.failures, crashes=claim.crashes, held=True, note=note)
 
 
 def cancelled(claim: Claim, note: str, *, started_at: int | None = None, ended_at: int | None = None) -> Outcome:

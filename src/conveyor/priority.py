@@ -41,7 +41,7 @@ class Aging:
 
     score = (1000 - priority) / 250 x `per_level` + the moment at which the job became ready. A level is first in, first
     out, and a level is worth `per_level` seconds of waiting, so that a low job waits at most three of them behind an
-    endless stream of critical ones. `None` makes priority strict: a lower level runs only when the higher ones are empty.
+    endless stream of critical ones. `None` makes priority strict: a lower level runs when the higher ones are empty.
 
     Args:
         per_level: seconds (or timedelta) one level is worth; `None` for strict priority.

@@ -98,7 +98,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     slot: Slot | None = None
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
+class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The right to run a job once. (id, attempt) is the fence: every write on a running job carries it."""
 
     id: JobId

@@ -1,4 +1,4 @@
-"""Retry strategies: whether a failed job runs again, and when. Pure; stored as tagged JSON with a payload that carries one."""
+"""Retry strategies: whether a failed job runs again, and when. Pure; a payload carries one as tagged JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RetryStrategy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _ByExceptionType:
-    """The filters that every strategy shares. Types are kept as dotted names: stored data never names code to import."""
+    """The filters that every strategy shares. Types are kept as names: stored data never names code to import."""
 
     retry_on: tuple[str, ...]
     give_up_on: tuple[str, ...]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
-class JobSignal(Exception):  # noqa: N818 - a decision, not an error
+class JobSignal(Exception):
     """The root of what a job may raise to steer."""
 
 
@@ -65,9 +65,9 @@ class GiveUp(JobSignal):
         self.reason = reason
 
 
-class JobTimeout(BaseException):  # noqa: N818 - the standard word
+class JobTimeout(BaseException):
     """Raised inside a job that ran past its timeout. Clean up and let it pass: after a grace the process is killed."""
 
 
-class JobCancelled(BaseException):  # noqa: N818 - the standard word
+class JobCancelled(BaseException):
     """Raised inside a running job that a person cancelled. Clean up and let it pass, as with `JobTimeout`."""

@@ -51,7 +51,8 @@ def micros(value: datetime, name: str) -> int:
         raise InvalidValue(f"{name} is {value!r}; give an aware datetime such as datetime.now(UTC)")
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidValue(
-            f"{name} is {value!r}, which has no time zone; use an aware datetime such as datetime.now(UTC) + timedelta(hours=1)"
+            f"{name} is {value!r}, which has no time zone; "
+            "use an aware datetime such as datetime.now(UTC) + timedelta(hours=1)"
         )
     since = value - _EPOCH
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds

@@ -75,7 +75,7 @@ class Driver(Protocol):
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
+    def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         """Store the jobs, all or none, and answer their ids in order.
 
         A job due at once is ready; one due later (`run_at`, or `delay` seconds by the store's clock) is delayed. A
@@ -84,6 +84,8 @@ class Driver(Protocol):
         A job whose `unique` key is that of an active job in its queue is not stored; the active job's id is answered.
         A job whose slot was taken before, under whatever id, is not stored; the id that took the slot is answered.
         These three are tried in this order; a job that is not stored takes no slot.
+        With `connection`, the caller's own open connection to the store, the jobs join its transaction: they exist
+        exactly when the caller commits. A connection that this store cannot join raises InvalidValue.
         """
         ...
 

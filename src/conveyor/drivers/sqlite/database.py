@@ -1,0 +1,196 @@
+"""One file, two connections: a writer that one thread at a time may use, and a reader."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from conveyor.drivers.sqlite.schema import prepare
+from conveyor.drivers.sqlite.settings import SqliteSettings
+from conveyor.drivers.sqlite.translation import is_busy, translate
+from conveyor.errors import StoreError, StoreUnavailable
+
+T = TypeVar("T")
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+_OLDEST: Final = (3, 38, 0)  # ->> and STRICT
+
+
+class Database:
+    """The file of a driver. Safe to use from any thread; not across a fork."""
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        self.path: Final = settings.path
+        self._timeout: Final = settings.timeout
+        self._write_lock: Final = threading.Lock()
+        self._read_lock: Final = threading.Lock()
+        self._transaction: Final = _Transaction(self)
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreUnavailable(
+                f"this Python has SQLite {sqlite3.sqlite_version}, conveyor needs 3.38 or newer; use a newer Python"
+            )
+        _check_directory(self.path)
+        try:
+            self._writer = self._connect()
+            self.patiently(lambda: prepare(self._open_writer(), self.path, share=settings.share))
+            full = settings.durability == "full"
+            self._open_writer().execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._reader = self._connect()
+            # The WAL and its index exist from the first read on: waiters watch them.
+            self.read("SELECT count(*) FROM conveyor_paused")
+        except sqlite3.Error as error:
+            self.close()
+            raise self.translate(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self) -> _Transaction:
+        """A transaction on the writer, for `with`: committed at the end, rolled back when something is raised.
+
+        Raises:
+            StoreUnavailable: other writers did not make room in time, or the database is closed.
+            StoreFull: the disk is full; nothing was written.
+        """
+        return self._transaction
+
+    def read(self, statement: str, parameters: Parameters = ()) -> Any:
+        """The first column of the only row. Statements answer one row of JSON: see decision 0003.
+
+        Raises:
+            StoreUnavailable: the database is closed, or cannot be read.
+        """
+        with self._read_lock:
+            if self._reader is None:
+                raise self._closed()
+            try:
+                return self._reader.execute(statement, parameters).fetchone()[0]
+            except sqlite3.Error as error:
+                raise self.translate(error) from error
+
+    def close(self) -> None:
+        """Close both connections, after whoever uses them now. Safe to call twice."""
+        with self._write_lock, self._read_lock:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
+
+    def patiently(self, action: Callable[[], T]) -> T:
+        """Run `action`, again and again while another connection is in its way, until the timeout.
+
+        SQLite's own waiting sleeps up to 100 ms at a time; short sleeps of random length find the gap sooner and let
+        everybody have a turn.
+        """
+        deadline = time.monotonic() + self._timeout
+        pause = 0.0002
+        while True:
+            try:
+                return action()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreading, not secrecy
+            pause = min(pause * 1.5, 0.005)
+
+    def translate(self, error: sqlite3.Error) -> StoreError:
+        """SQLite's error as ours."""
+        return translate(error, self.path, self._timeout)
+
+    def begin(self) -> sqlite3.Connection:
+        """Take the writer and open a transaction; `_Transaction` ends it."""
+        if not self._write_lock.acquire(timeout=self._timeout):
+            raise StoreUnavailable(
+                f"other threads kept {self.path} busy for {self._timeout:g} s; try again with fewer at once"
+            )
+        try:
+            writer = self._open_writer()
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                self.patiently(lambda: writer.execute("BEGIN IMMEDIATE"))
+        except sqlite3.Error as error:
+            self._write_lock.release()
+            raise self.translate(error) from error
+        except BaseException:
+            self._write_lock.release()
+            raise
+        return writer
+
+    def end(self, *, commit: bool) -> None:
+        """Close the transaction and give the writer back."""
+        try:
+            writer = self._open_writer()
+            if commit:
+                writer.execute("COMMIT")
+            elif writer.in_transaction:  # a full disk has rolled back by itself
+                writer.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if self._writer is not None and self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise self.translate(error) from error
+        finally:
+            self._write_lock.release()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            raise self._closed()
+        return self._writer
+
+    def _closed(self) -> StoreUnavailable:
+        return StoreUnavailable(f"the connection to {self.path} is closed; open the store again")
+
+    def _connect(self) -> sqlite3.Connection:
+        # No waiting inside SQLite: see `patiently`. No implicit transactions: each operation opens its own.
+        connection = sqlite3.connect(
+            self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            # Fewer, larger checkpoints: half the writes at the price of a WAL of some 16 MiB.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute("PRAGMA cache_size = -8000")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class _Transaction:
+    """What `Database.write` answers: reusable, because the write lock lets only one at a time be inside."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._database.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.end(commit=error is None)
+        if isinstance(error, sqlite3.Error):
+            raise self._database.translate(error) from error
+
+
+def _check_directory(path: Path) -> None:
+    directory = path.parent
+    if not directory.is_dir():
+        raise StoreUnavailable(f"there is no directory {directory} for {path.name}; create it, or name another file")
+    if path.is_dir():
+        raise StoreUnavailable(f"{path} is a directory; name a file in the store URL")
+    # SQLite keeps the WAL beside the file, so it needs the right to create files there.
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise StoreUnavailable(
+            f"this user may not create files in {directory}; give it that right, or name another file"
+        )

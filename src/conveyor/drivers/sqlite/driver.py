@@ -1,0 +1,37 @@
+"""The driver: its parts put together, and how it is opened."""
+
+from __future__ import annotations
+
+from conveyor.drivers.base import Retention
+from conveyor.drivers.sqlite.database import Database
+from conveyor.drivers.sqlite.jobs import Jobs
+from conveyor.drivers.sqlite.look import Look
+from conveyor.drivers.sqlite.people import People
+from conveyor.drivers.sqlite.settings import SqliteSettings
+from conveyor.drivers.sqlite.shared import Shared
+from conveyor.drivers.sqlite.tending import Time
+from conveyor.drivers.sqlite.wait import Wait
+from conveyor.priority import Aging
+from conveyor.times import Clock
+
+
+class SqliteDriver(Jobs, Time, Wait, Look, People, Shared):
+    """`drivers.base.Driver` on one SQLite file."""
+
+    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:
+        super().__init__(Database(SqliteSettings.from_url(url)), clock, aging, retention)
+        self.url = url
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> SqliteDriver:
+    """Open the file that a `sqlite:` URL names; create it if there is none.
+
+    Raises:
+        ConfigError: the URL cannot work.
+        SchemaMismatch: the file is not conveyor's, or of a newer release.
+        StoreUnavailable: it cannot be opened, read or written.
+    """
+    return SqliteDriver(url, clock, aging, retention)

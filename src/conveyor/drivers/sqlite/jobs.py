@@ -1,0 +1,274 @@
+"""Jobs on their way through the store: push, claim, extend, settle, cancel."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from conveyor.drivers.base import MAX_ERRORS, STEP
+from conveyor.drivers.sqlite import counters
+from conveyor.drivers.sqlite.counters import OF_STAGE, Tally
+from conveyor.drivers.sqlite.joining import joined
+from conveyor.drivers.sqlite.part import Part, micros, to_json
+from conveyor.drivers.sqlite.statements import SQL
+from conveyor.drivers.sqlite.unreadable import set_apart
+from conveyor.records import (
+    CancelAnswer,
+    Claim,
+    ClaimKey,
+    Failure,
+    JobId,
+    JobStatus,
+    NewJob,
+    Outcome,
+    Reason,
+)
+from conveyor.times import moment
+
+DELAYED_STAGE, READY_STAGE, PROCESSING_STAGE, HELD_STAGE = range(4)
+
+Ended = list[Any]
+"""A job on its way out of `conveyor_job`, as finish.sql, bury.sql and again.sql read it."""
+
+_Pairs: Final = msgspec.json.Decoder(list[tuple[int, int]])
+_Claims: Final = msgspec.json.Decoder(list[Claim])
+
+
+class Jobs(Part):
+    """The operations on jobs; their promises stand in `drivers/base.py`."""
+
+    def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
+        if not jobs:
+            return []
+        tally = Tally()
+        now = self._clock()
+        if connection is not None:
+            with joined(connection, self._database) as cursor:
+                ids = [_store(cursor.execute, job, now, tally) for job in jobs]
+                tally.write(cursor.execute, now)
+            return ids
+        with self._database.write() as writer:
+            ids = [_store(writer.execute, job, now, tally) for job in jobs]
+            tally.write(writer.execute, now)
+        return ids
+
+    def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
+        now = self._clock()
+        probe = {"queues": to_json(list(queues)), "now": now}
+        # Reading takes no lock, so that idle workers are in nobody's way.
+        if not _promising(self._database.read(SQL["probe"], probe)):
+            return []
+        tally = Tally()
+        claims: list[Claim] = []
+        room = min(limit, STEP)
+        taking = {"lease_until": now + micros(lease), "worker": worker, "now": now}
+        with self._database.write() as writer:
+            for queue, ready, due, overdue in _promising(writer.execute(SQL["probe"], probe).fetchone()[0]):
+                if overdue:
+                    while bury_overdue(writer, queue, now, tally) == STEP:
+                        pass
+                if due:
+                    promote_due(writer, queue, now, tally)
+                if (ready or due) and room > 0:
+                    seqs, taken = _next(writer, {"queue": queue, "limit": room, **self._levels}, now, tally)
+                    writer.execute(SQL["claim"], {"seqs": seqs, **taking})
+                    claims += taken
+                    room -= len(taken)
+            for claim in claims:
+                tally.add(claim.queue, claim.priority, counters.READY, -1)
+                tally.add(claim.queue, claim.priority, counters.PROCESSING)
+                tally.add(claim.queue, claim.priority, counters.POPPED)
+            tally.write(writer.execute, now if claims else None)
+        return claims
+
+    def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
+        if not claims:
+            return []
+        keys = to_json([(claim.id, claim.attempt) for claim in claims])
+        with self._database.write() as writer:
+            holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
+            writer.execute(SQL["extend"], {"lease_until": self._clock() + micros(lease), "claims": keys})
+        return [position in holding for position in range(len(claims))]
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        if not outcomes:
+            return []
+        keys = to_json([(outcome.claim.id, outcome.claim.attempt) for outcome in outcomes])
+        now = self._clock()
+        ending = _Ending(now)
+        held: list[bool] = []
+        settled: set[JobId] = set()
+        with self._database.write() as writer:
+            holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
+            for position, outcome in enumerate(outcomes):
+                # A claim named twice holds for its first outcome only.
+                holds = position in holding and outcome.claim.id not in settled
+                held.append(holds)
+                if holds:
+                    settled.add(outcome.claim.id)
+                    ending.add(outcome, cancel=bool(holding[position]))
+            ending.write(writer)
+            for job in ending.follow_ups:
+                _store(writer.execute, job, now, ending.tally)
+            ending.tally.write(writer.execute, now if settled else None)
+        return held
+
+    def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
+        if not ids:
+            return []
+        tally = Tally()
+        answers: dict[str, CancelAnswer] = {}
+        cancelled: list[Ended] = []
+        requested: list[str] = []
+        with self._database.write() as writer:
+            places = writer.execute(SQL["whereabouts"], {"ids": to_json(list(ids))}).fetchone()[0]
+            for job_id, place, stage, queue, priority, attempt, failures, crashes in msgspec.json.decode(places):
+                if place != "job":
+                    answers[job_id] = CancelAnswer.TOO_LATE
+                elif stage == PROCESSING_STAGE:
+                    answers[job_id] = CancelAnswer.REQUESTED
+                    requested.append(job_id)
+                else:
+                    answers[job_id] = CancelAnswer.CANCELLED
+                    cancelled.append([job_id, attempt, JobStatus.CANCELLED, failures, crashes, None, None, None, None])
+                    tally.add(queue, priority, OF_STAGE[stage], -1)
+                    tally.add(queue, priority, counters.FINISHED)
+                    tally.add(queue, priority, counters.CANCELLED)
+            move(writer, "finish", cancelled, self._clock())
+            if requested:
+                writer.execute(SQL["cancel_request"], {"ids": to_json(requested)})
+            tally.write(writer.execute, None)
+        return [answers.get(str(job_id), CancelAnswer.UNKNOWN) for job_id in ids]
+
+
+class _Ending:
+    """The outcomes of one settle, sorted by where their jobs go."""
+
+    def __init__(self, now: int) -> None:
+        self.tally = Tally()
+        self.follow_ups: list[NewJob] = []
+        self._now = now
+        self._finished: list[Ended] = []
+        self._buried: list[Ended] = []
+        self._again: list[Ended] = []
+
+    def add(self, outcome: Outcome, *, cancel: bool) -> None:
+        """Sort one outcome in; `cancel`: someone asked for the job to be cancelled while it ran."""
+        claim, status = outcome.claim, outcome.status
+        queue, priority, add = claim.queue, claim.priority, self.tally.add
+        self.follow_ups += outcome.follow_ups
+        add(queue, priority, counters.PROCESSING, -1)
+        # fmt: off
+        if status is JobStatus.COMPLETED or status is JobStatus.CANCELLED or (cancel and not status.is_failure):
+            if status is not JobStatus.COMPLETED:
+                status = JobStatus.CANCELLED
+            self._finished.append([claim.id, claim.attempt, status, outcome.failures, outcome.crashes,
+                                   outcome.started_at, outcome.result, outcome.note, outcome.failure])
+            add(queue, priority, counters.FINISHED)
+            add(queue, priority, counters.COMPLETED if status is JobStatus.COMPLETED else counters.CANCELLED)
+        elif status.is_failure:
+            self._buried.append([claim.id, claim.attempt, status, outcome.failures, outcome.crashes, outcome.started_at,
+                                 outcome.reason or Reason.FAILED, outcome.note, outcome.failure])
+            add(queue, priority, counters.DEAD)
+            add(queue, priority, counters.FAILED)
+        else:
+            stage = HELD_STAGE if outcome.held else DELAYED_STAGE if outcome.delay > 0 else READY_STAGE
+            retrying = status is JobStatus.RETRYING
+            self._again.append([claim.id, claim.attempt, int(retrying), outcome.failures, outcome.crashes,
+                                self._now + micros(outcome.delay), stage, outcome.note, outcome.failure])
+            add(queue, priority, OF_STAGE[stage])
+            if retrying:
+                add(queue, priority, counters.RETRIED)
+        # fmt: on
+
+    def write(self, writer: sqlite3.Connection) -> None:
+        """Move the jobs to where they go."""
+        move(writer, "finish", self._finished, self._now)
+        move(writer, "bury", self._buried, self._now)
+        if self._again:
+            writer.execute(SQL["again"], {"ended": to_json(self._again), "max_errors": MAX_ERRORS})
+
+
+def move(writer: sqlite3.Connection, statement: str, ended: list[Ended], now: int) -> None:
+    """Move jobs out of `conveyor_job` by finish.sql or bury.sql."""
+    if ended:
+        rows = to_json(ended)
+        writer.execute(SQL[statement], {"ended": rows, "now": now, "max_errors": MAX_ERRORS})
+        writer.execute(SQL["leave"], {"ended": rows})
+
+
+def _next(writer: sqlite3.Connection, coming: dict[str, Any], now: int, tally: Tally) -> tuple[str, list[Claim]]:
+    """The ready jobs that come next: their seqs as JSON, and the claims to be made on them."""
+    seqs, found = writer.execute(SQL["next"], coming).fetchone()
+    try:
+        claims = _Claims.decode(found)
+    except msgspec.DecodeError:
+        move(writer, "bury", set_apart(writer, msgspec.json.decode(seqs), now, tally), now)
+        seqs, found = writer.execute(SQL["next"], coming).fetchone()
+        claims = _Claims.decode(found)
+    return seqs.decode(), claims
+
+
+def promote_due(writer: sqlite3.Connection, queue: str, now: int, tally: Tally) -> int:
+    """Make up to STEP delayed jobs of the queue ready that have become due; answer how many."""
+    seqs = writer.execute(SQL["due"], {"queue": queue, "now": now, "limit": STEP}).fetchone()[0]
+    due = _Pairs.decode(seqs)
+    if due:
+        writer.execute(SQL["promote"], {"seqs": seqs.decode()})
+    for _, priority in due:
+        tally.add(queue, priority, counters.DELAYED, -1)
+        tally.add(queue, priority, counters.READY)
+    return len(due)
+
+
+def bury_overdue(writer: sqlite3.Connection, queue: str, now: int, tally: Tally) -> int:
+    """Bury up to STEP waiting jobs of the queue that are past their `expires_at`; answer how many."""
+    overdue = writer.execute(SQL["overdue"], {"queue": queue, "now": now, "limit": STEP}).fetchone()[0]
+    ended: list[Ended] = []
+    for job_id, stage, priority, attempt, failures, crashes, expires_at in msgspec.json.decode(overdue):
+        failure = Failure(
+            attempt=attempt,
+            reason=Reason.EXPIRED,
+            error_type="",
+            message=f"not begun before its expiry at {moment(expires_at).isoformat()}",
+            ended_at=now,
+        )
+        ended.append([job_id, attempt, JobStatus.EXPIRED, failures, crashes, None, Reason.EXPIRED, None, failure])
+        tally.add(queue, priority, OF_STAGE[stage], -1)
+        tally.add(queue, priority, counters.DEAD)
+        tally.add(queue, priority, counters.FAILED)
+    move(writer, "bury", ended, now)
+    return len(ended)
+
+
+def _promising(probed: bytes) -> list[tuple[str, int, int, int]]:
+    """Of the queues that probe.sql looked at, those in which a claim would find something to do."""
+    return [
+        (queue, ready, due, overdue)
+        for queue, ready, due, overdue, _ in msgspec.json.decode(probed)
+        if ready or due or overdue
+    ]
+
+
+def _store(execute: Callable[..., sqlite3.Cursor], job: NewJob, now: int, tally: Tally) -> JobId:
+    """Store one job by the rules of `push`; answer whose id stands for it."""
+    run_at = job.run_at if job.run_at is not None else now + micros(job.delay)
+    expires_at = job.expires_at if job.expires is None or job.expires_at is not None else now + micros(job.expires)
+    stage = READY_STAGE if run_at <= now else DELAYED_STAGE
+    job_id = str(job.id)
+    # fmt: off
+    row = (job_id, job.queue, job.type, job.priority, stage, max(run_at, now), now, job.max_crashes, job.payload,
+           job.options or None, expires_at, job.unique)
+    # fmt: on
+    if not execute(SQL["push"], row).rowcount:
+        return JobId(UUID(execute(SQL["push_kept"], (job_id, job.queue, job.unique)).fetchone()[0]))
+    if job.slot is not None and not execute(SQL["slot_take"], (job.slot.name, job.slot.at, job_id, now)).rowcount:
+        execute(SQL["leave"], {"ended": to_json([[job_id]])})
+        return JobId(UUID(execute(SQL["slot_owner"], (job.slot.name, job.slot.at)).fetchone()[0]))
+    tally.add(job.queue, job.priority, OF_STAGE[stage])
+    tally.add(job.queue, job.priority, counters.PUSHED)
+    return job.id

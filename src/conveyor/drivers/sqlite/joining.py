@@ -1,0 +1,41 @@
+"""Joining the caller's own transaction, so that a job exists exactly when the caller's data does."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from conveyor.drivers.sqlite.database import Database
+from conveyor.errors import InvalidValue
+
+
+@contextmanager
+def joined(connection: object, database: Database) -> Generator[sqlite3.Cursor]:
+    """A cursor inside the transaction of `connection`; the caller commits it or rolls it back.
+
+    Raises:
+        InvalidValue: it is no sqlite3 connection, is open on another file, or commits each statement by itself.
+    """
+    if not isinstance(connection, sqlite3.Connection):
+        raise InvalidValue(f"connection is {connection!r}; this store joins the transaction of a sqlite3.Connection")
+    cursor = connection.cursor()
+    cursor.row_factory = None  # the caller's factory is for the caller's rows
+    files = {name: file for _, name, file in cursor.execute("PRAGMA database_list")}
+    if not files["main"] or not database.path.samefile(files["main"]):
+        raise InvalidValue(
+            f"connection is open on {files['main'] or 'a database in memory'}, the store is {database.path}; "
+            "push through a connection to the store's own file (see ?share=true to keep both in one)"
+        )
+    if not connection.in_transaction:
+        if connection.isolation_level is None:
+            raise InvalidValue(
+                "connection has no transaction open; begin one before the push, or push without connection="
+            )
+        cursor.execute("BEGIN IMMEDIATE")
+    try:
+        yield cursor
+    except sqlite3.Error as error:
+        raise database.translate(error) from error
+    finally:
+        cursor.close()

@@ -1,0 +1,89 @@
+"""Shared state beside the jobs: workers, progress, locks, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from conveyor.drivers.sqlite.part import Part, micros, to_json
+from conveyor.drivers.sqlite.statements import SQL
+from conveyor.records import ClaimKey, JobId, JobMetrics, LockRecord, Progress, WorkerRecord
+
+_Keys: Final = msgspec.json.Decoder(list[ClaimKey])
+_Workers: Final = msgspec.json.Decoder(list[WorkerRecord])
+_Progresses: Final = msgspec.json.Decoder(list[tuple[UUID, Progress]])
+_Locks: Final = msgspec.json.Decoder(list[LockRecord])
+_Metrics: Final = msgspec.json.Decoder(list[JobMetrics])
+
+
+class Shared(Part):
+    """The operations on shared state; their promises stand in `drivers/base.py`."""
+
+    def beat(self, worker: WorkerRecord) -> list[ClaimKey]:
+        with self._database.write() as writer:
+            writer.execute(SQL["beat"], {"name": worker.name, "record": to_json(worker), "now": self._clock()})
+            children = {"workers": to_json(worker.children)}
+            return _Keys.decode(writer.execute(SQL["cancel_requests"], children).fetchone()[0])
+
+    def workers(self) -> list[WorkerRecord]:
+        return _Workers.decode(self._database.read(SQL["workers"]))
+
+    def leave(self, worker: str) -> None:
+        with self._database.write() as writer:
+            writer.execute(SQL["leave_worker"], {"name": worker})
+
+    def write_progress(self, claim: ClaimKey, progress: Progress) -> bool:
+        record = to_json(msgspec.structs.replace(progress, updated_at=self._clock()))
+        with self._database.write() as writer:
+            row = {"id": str(claim.id), "attempt": claim.attempt, "record": record}
+            return writer.execute(SQL["write_progress"], row).rowcount > 0
+
+    def read_progress(self, ids: Sequence[JobId]) -> list[Progress | None]:
+        found = dict(_Progresses.decode(self._database.read(SQL["read_progress"], {"ids": to_json(list(ids))})))
+        return [found.get(job_id) for job_id in ids]
+
+    def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
+        with self._database.write() as writer:
+            now = self._clock()
+            holder, fence, expires_at = writer.execute(SQL["lock_get"], {"name": name}).fetchone() or (None, 0, 0)
+            is_held = holder is not None and expires_at > now
+            if is_held and holder != owner:
+                return None
+            lock = LockRecord(
+                name=name, owner=owner, fence=fence if is_held else fence + 1, expires_at=now + micros(ttl)
+            )
+            writer.execute(SQL["lock_put"], msgspec.structs.asdict(lock))
+            return lock
+
+    def renew_lock(self, name: str, owner: str, ttl: float) -> bool:
+        return self._change_lock(name, owner, owner, ttl)
+
+    def release_lock(self, name: str, owner: str) -> bool:
+        return self._change_lock(name, owner, None, 0.0)
+
+    def _change_lock(self, name: str, owner: str, new_owner: str | None, ttl: float) -> bool:
+        with self._database.write() as writer:
+            now = self._clock()
+            holder, fence, expires_at = writer.execute(SQL["lock_get"], {"name": name}).fetchone() or (None, 0, 0)
+            if holder != owner or expires_at <= now:
+                return False
+            row = {"name": name, "owner": new_owner, "fence": fence, "expires_at": now + micros(ttl)}
+            writer.execute(SQL["lock_put"], row)
+            return True
+
+    def locks(self) -> list[LockRecord]:
+        return _Locks.decode(self._database.read(SQL["locks"], {"now": self._clock()}))
+
+    def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
+        if not metrics:
+            return
+        rows = {"metrics": to_json(list(metrics))}
+        with self._database.write() as writer:
+            writer.execute(SQL["add_metric"], rows)
+            writer.execute(SQL["add_bucket"], rows)
+
+    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
+        return _Metrics.decode(self._database.read(SQL["read_metrics"], {"since": since, "until": until}))

@@ -1,0 +1,7 @@
+-- holding.sql: which of these claims still hold their job.
+-- in:  claims (JSON array of [id, attempt, …])
+-- out: one JSON array of [position in the input, whether the job is asked to be cancelled]
+SELECT CAST(json_group_array(json_array(c.key, job.cancel_requested)) AS BLOB)
+  FROM json_each(:claims) AS c
+ CROSS JOIN conveyor_job AS job ON job.id = c.value ->> 0
+ WHERE job.attempt = c.value ->> 1 AND job.stage = 2;

@@ -1,0 +1,4 @@
+-- resume.sql: end a pause.
+-- in:  queue
+-- out: nothing
+DELETE FROM conveyor_paused WHERE queue = :queue;

@@ -1,0 +1,5 @@
+-- waiting.sql: some waiting jobs of a queue in one stage, as one bounded step of clear sees them.
+-- in:  queue, stage, limit
+-- out: one JSON array of [id, priority]
+SELECT CAST(json_group_array(json_array(id, priority)) AS BLOB)
+  FROM (SELECT id, priority FROM conveyor_job WHERE queue = :queue AND stage = :stage LIMIT :limit);

@@ -1,0 +1,54 @@
+"""Waiting for work without asking all the time: commits by any process are seen as writes to the WAL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from conveyor.drivers.sqlite.part import Part, to_json
+from conveyor.drivers.sqlite.statements import SQL
+from conveyor.drivers.sqlite.watch import watch
+from conveyor.times import SECOND
+
+_LONGEST_SLEEP: Final = 1.0
+"""However little the file system tells us, we look this often."""
+
+_AFTER_WRITE: Final = (0.001, 0.004, 0.020)
+"""A write to the WAL is noticed a little before its commit can be read (much before, where commits are synced): so look
+again after these pauses. They also bound what a busy file costs a waiter that none of its commits concern."""
+
+
+class Wait(Part):
+    """The operation that waits; its promises stand in `drivers/base.py`."""
+
+    def wait(self, queues: Sequence[str], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        asked = to_json(list(queues))
+        # Watch first, then look: a push between the two is either seen or heard.
+        with watch(Path(f"{self._database.path}-wal")) as watching:
+            pauses: list[float] = []
+            while True:
+                ready, next_due = self._look(asked)
+                if ready:
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                if next_due is not None:
+                    left = min(left, max(0.0, next_due))
+                if pauses:
+                    time.sleep(min(left, pauses.pop(0)))
+                elif watching.wrote(min(left, _LONGEST_SLEEP)):
+                    pauses = list(_AFTER_WRITE)
+
+    def _look(self, asked: str) -> tuple[bool, float | None]:
+        """Whether a claim would find something, and the seconds until a delayed job is due."""
+        now = self._clock()
+        probed = msgspec.json.decode(self._database.read(SQL["probe"], {"queues": asked, "now": now}))
+        if any(ready or due for _, ready, due, _, _ in probed):
+            return True, None
+        return False, min(((at - now) / SECOND for *_, at in probed if at is not None), default=None)
