@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from conveyor.drivers.sqlite.statements import SQL
 
-_HOW_MANY: Final = 12
 # The order of the columns in count.sql. The first six say how many there are now, the others count since ever.
-READY, DELAYED, HELD, PROCESSING, DEAD, FINISHED, PUSHED, POPPED, COMPLETED, FAILED, RETRIED, CANCELLED = range(
-    _HOW_MANY
-)
+READY, DELAYED, HELD, PROCESSING, DEAD, FINISHED = 0, 1, 2, 3, 4, 5
+PUSHED, POPPED, COMPLETED, FAILED, RETRIED, CANCELLED = 6, 7, 8, 9, 10, 11
+_HOW_MANY: Final = 12
 
 OF_STAGE: Final[tuple[int, ...]] = (DELAYED, READY, PROCESSING, HELD)
 """The counter of each `stage` that a row of conveyor_job may be in."""
