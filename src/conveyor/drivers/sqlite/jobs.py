@@ -29,7 +29,7 @@ from conveyor.records import (
 )
 from conveyor.times import moment
 
-DELAYED_STAGE, READY_STAGE, PROCESSING_STAGE, HELD_STAGE = range(4)
+DELAYED_STAGE, READY_STAGE, PROCESSING_STAGE, HELD_STAGE = 0, 1, 2, 3
 
 Ended = list[Any]
 """A job on its way out of `conveyor_job`, as finish.sql, bury.sql and again.sql read it."""
