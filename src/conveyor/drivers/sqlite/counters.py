@@ -12,8 +12,12 @@ READY, DELAYED, HELD, PROCESSING, DEAD, FINISHED = 0, 1, 2, 3, 4, 5
 PUSHED, POPPED, COMPLETED, FAILED, RETRIED, CANCELLED = 6, 7, 8, 9, 10, 11
 _HOW_MANY: Final = 12
 
-OF_STAGE: Final[tuple[int, ...]] = (DELAYED, READY, PROCESSING, HELD)
-"""The counter of each `stage` that a row of conveyor_job may be in."""
+_OF_STAGE: Final = (DELAYED, READY, PROCESSING, HELD)
+
+
+def of_stage(stage: int) -> int:
+    """The counter of a `stage` that a row of conveyor_job may be in."""
+    return _OF_STAGE[stage]
 
 
 class Tally:

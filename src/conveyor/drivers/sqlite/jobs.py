@@ -11,7 +11,7 @@ import msgspec
 
 from conveyor.drivers.base import MAX_ERRORS, STEP
 from conveyor.drivers.sqlite import counters
-from conveyor.drivers.sqlite.counters import OF_STAGE, Tally
+from conveyor.drivers.sqlite.counters import Tally, of_stage
 from conveyor.drivers.sqlite.joining import joined
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
@@ -135,7 +135,7 @@ class Jobs(Part):
                 else:
                     answers[job_id] = CancelAnswer.CANCELLED
                     cancelled.append([job_id, attempt, JobStatus.CANCELLED, failures, crashes, None, None, None, None])
-                    tally.add(queue, priority, OF_STAGE[stage], -1)
+                    tally.add(queue, priority, of_stage(stage), -1)
                     tally.add(queue, priority, counters.FINISHED)
                     tally.add(queue, priority, counters.CANCELLED)
             move(writer, "finish", cancelled, self._clock())
@@ -180,7 +180,7 @@ class _Ending:
             retrying = status is JobStatus.RETRYING
             self._again.append([claim.id, claim.attempt, int(retrying), outcome.failures, outcome.crashes,
                                 self._now + micros(outcome.delay), stage, outcome.note, outcome.failure])
-            add(queue, priority, OF_STAGE[stage])
+            add(queue, priority, of_stage(stage))
             if retrying:
                 add(queue, priority, counters.RETRIED)
         # fmt: on
@@ -234,11 +234,11 @@ def bury_overdue(writer: sqlite3.Connection, queue: str, now: int, tally: Tally)
             attempt=attempt,
             reason=Reason.EXPIRED,
             error_type="",
-            message=f"not begun before its expiry at {moment(expires_at).isoformat()}",
+            message=f"expired: not begun before {moment(expires_at).isoformat()}",
             ended_at=now,
         )
         ended.append([job_id, attempt, JobStatus.EXPIRED, failures, crashes, None, Reason.EXPIRED, None, failure])
-        tally.add(queue, priority, OF_STAGE[stage], -1)
+        tally.add(queue, priority, of_stage(stage), -1)
         tally.add(queue, priority, counters.DEAD)
         tally.add(queue, priority, counters.FAILED)
     move(writer, "bury", ended, now)
@@ -269,6 +269,6 @@ def _store(execute: Callable[..., sqlite3.Cursor], job: NewJob, now: int, tally:
     if job.slot is not None and not execute(SQL["slot_take"], (job.slot.name, job.slot.at, job_id, now)).rowcount:
         execute(SQL["leave"], {"ended": to_json([[job_id]])})
         return JobId(UUID(execute(SQL["slot_owner"], (job.slot.name, job.slot.at)).fetchone()[0]))
-    tally.add(job.queue, job.priority, OF_STAGE[stage])
+    tally.add(job.queue, job.priority, of_stage(stage))
     tally.add(job.queue, job.priority, counters.PUSHED)
     return job.id

@@ -9,7 +9,7 @@ import msgspec
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.sqlite import counters
-from conveyor.drivers.sqlite.counters import OF_STAGE, Tally
+from conveyor.drivers.sqlite.counters import Tally, of_stage
 from conveyor.drivers.sqlite.jobs import DELAYED_STAGE, HELD_STAGE, READY_STAGE
 from conveyor.drivers.sqlite.look import conditions_of
 from conveyor.drivers.sqlite.part import Part, micros, to_json
@@ -40,7 +40,7 @@ class People(Part):
             )
             for row in ended:
                 row.append(int(row[0] in keeping))
-                tally.add(edits.queue or row[2], edits.priority or row[3], OF_STAGE[stage])
+                tally.add(edits.queue or row[2], edits.priority or row[3], of_stage(stage))
             redriven = {
                 "ended": to_json(ended),
                 "queue": edits.queue,
@@ -71,7 +71,7 @@ class People(Part):
             writer.execute(SQL["leave"], {"ended": rows})
             writer.execute(SQL["delete_progress"], {"ended": rows})
             for _, priority in waiting:
-                tally.add(queue, priority, OF_STAGE[stage], -1)
+                tally.add(queue, priority, of_stage(stage), -1)
             tally.write(writer.execute, None)
         return len(waiting)
 
