@@ -1,3 +1,173 @@
 """conveyor runs background jobs for Python programs: push work now, run it later, lose nothing, see everything."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
+    from conveyor.codec import Codec, Compressed, Encrypted, Layers, PlainCodec, Signed
+    from conveyor.context import CurrentJob, current_job
+    from conveyor.drivers.base import Retention
+    from conveyor.errors import (
+        ClaimLost,
+        ConfigError,
+        ConveyorError,
+        DuplicateJobType,
+        InvalidValue,
+        JobFailed,
+        JobNotFound,
+        NoCurrentJob,
+        PayloadError,
+        PayloadTooLarge,
+        ResultTimeout,
+        SchemaMismatch,
+        StoreError,
+        StoreFull,
+        StoreUnavailable,
+        UnknownJobType,
+    )
+    from conveyor.handle import JobHandle
+    from conveyor.job import AsyncJob, Job
+    from conveyor.job_type import JobType
+    from conveyor.leases import LeasedPayload
+    from conveyor.options import JobMetadata
+    from conveyor.payload import JobCall, JobPayload
+    from conveyor.priority import Priority
+    from conveyor.queue import Queue
+    from conveyor.records import CancelAnswer, Failure, JobId, JobStatus, Progress, Reason, StoredJob
+    from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
+    from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
+    from conveyor.stats import QueueStats
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AsyncJob",
+    "Cancel",
+    "CancelAnswer",
+    "ClaimLost",
+    "Codec",
+    "Compressed",
+    "ConfigError",
+    "Conveyor",
+    "ConveyorError",
+    "CurrentJob",
+    "DuplicateJobType",
+    "Encrypted",
+    "ExponentialBackoff",
+    "Failure",
+    "GiveUp",
+    "InvalidValue",
+    "Job",
+    "JobCall",
+    "JobCancelled",
+    "JobFailed",
+    "JobHandle",
+    "JobId",
+    "JobMetadata",
+    "JobNotFound",
+    "JobPayload",
+    "JobStatus",
+    "JobTimeout",
+    "JobType",
+    "Layers",
+    "LeasedPayload",
+    "NoCurrentJob",
+    "NoRetry",
+    "PayloadError",
+    "PayloadTooLarge",
+    "PlainCodec",
+    "Priority",
+    "Progress",
+    "Queue",
+    "QueueStats",
+    "Reason",
+    "ResultTimeout",
+    "Retention",
+    "Retry",
+    "RetrySchedule",
+    "RetryStrategy",
+    "SchemaMismatch",
+    "Signed",
+    "Snooze",
+    "StoreError",
+    "StoreFull",
+    "StoreUnavailable",
+    "StoredJob",
+    "UnknownJobType",
+    "current_job",
+]
+
+# Where each name lives. It is imported when it is first used: `import conveyor` alone stays light.
+_HOMES: Final = {
+    "Conveyor": "conveyor.app",
+    "Codec": "conveyor.codec",
+    "Compressed": "conveyor.codec",
+    "Encrypted": "conveyor.codec",
+    "Layers": "conveyor.codec",
+    "PlainCodec": "conveyor.codec",
+    "Signed": "conveyor.codec",
+    "CurrentJob": "conveyor.context",
+    "current_job": "conveyor.context",
+    "Retention": "conveyor.drivers.base",
+    "ClaimLost": "conveyor.errors",
+    "ConfigError": "conveyor.errors",
+    "ConveyorError": "conveyor.errors",
+    "DuplicateJobType": "conveyor.errors",
+    "InvalidValue": "conveyor.errors",
+    "JobFailed": "conveyor.errors",
+    "JobNotFound": "conveyor.errors",
+    "NoCurrentJob": "conveyor.errors",
+    "PayloadError": "conveyor.errors",
+    "PayloadTooLarge": "conveyor.errors",
+    "ResultTimeout": "conveyor.errors",
+    "SchemaMismatch": "conveyor.errors",
+    "StoreError": "conveyor.errors",
+    "StoreFull": "conveyor.errors",
+    "StoreUnavailable": "conveyor.errors",
+    "UnknownJobType": "conveyor.errors",
+    "JobHandle": "conveyor.handle",
+    "AsyncJob": "conveyor.job",
+    "Job": "conveyor.job",
+    "JobType": "conveyor.job_type",
+    "LeasedPayload": "conveyor.leases",
+    "JobMetadata": "conveyor.options",
+    "JobCall": "conveyor.payload",
+    "JobPayload": "conveyor.payload",
+    "Priority": "conveyor.priority",
+    "Queue": "conveyor.queue",
+    "CancelAnswer": "conveyor.records",
+    "Failure": "conveyor.records",
+    "JobId": "conveyor.records",
+    "JobStatus": "conveyor.records",
+    "Progress": "conveyor.records",
+    "Reason": "conveyor.records",
+    "StoredJob": "conveyor.records",
+    "ExponentialBackoff": "conveyor.retry",
+    "NoRetry": "conveyor.retry",
+    "RetrySchedule": "conveyor.retry",
+    "RetryStrategy": "conveyor.retry",
+    "Cancel": "conveyor.signals",
+    "GiveUp": "conveyor.signals",
+    "JobCancelled": "conveyor.signals",
+    "JobTimeout": "conveyor.signals",
+    "Retry": "conveyor.signals",
+    "Snooze": "conveyor.signals",
+    "QueueStats": "conveyor.stats",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'conveyor' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

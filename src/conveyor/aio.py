@@ -1,0 +1,118 @@
+"""The way from async code to the synchronous core: a small private thread pool, and one round trip for many pushes.
+
+asyncio and concurrent.futures are imported when the first coroutine asks for them: programs without an event loop, and
+`import conveyor`, do not pay for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from conveyor.drivers.base import Driver
+from conveyor.records import JobId, NewJob
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS: Final = 4
+"""Enough that one slow call does not hold up the others; the store is the bound, not the threads."""
+
+
+class AsyncBridge:
+    """One application's hop from event loops to threads. Serves any number of loops, one after another or at once.
+
+    Args:
+        driver: answers the driver to use; asked from a pool thread.
+    """
+
+    def __init__(self, driver: Callable[[], Driver]) -> None:
+        self._driver: Final = driver
+        self._lock: Final = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: list[tuple[Sequence[NewJob], Future[list[JobId]]]] = []
+        self._is_pushing = False
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking function on a thread of the pool.
+
+        Cancelling the caller takes the call back while it waits for a thread; once begun, it runs to its end.
+        """
+        import asyncio
+
+        return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As `call`, for callers that need the future itself."""
+        return self._threads().submit(function, *args, **kwargs)
+
+    async def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
+        """Store the jobs, all or none, and answer their ids in order; see `Driver.push`.
+
+        What arrives while a round trip is under way goes together in the next one. When that fails, everyone whose jobs
+        were in it gets the error. Cancelling the caller takes its jobs back only while they wait for their turn.
+        """
+        import asyncio
+        from concurrent.futures import Future
+
+        future: Future[list[JobId]] = Future()
+        with self._lock:
+            self._waiting.append((jobs, future))
+            starts, self._is_pushing = not self._is_pushing, True
+        if starts:
+            try:
+                self._threads().submit(self._push_waiting)
+            except BaseException as error:  # noqa: BLE001 - told to everyone who waits, the caller below included
+                # No thread can be had: those who joined meanwhile must not wait for one.
+                with self._lock:
+                    waiting, self._waiting, self._is_pushing = self._waiting, [], False
+                _fail([each for _, each in waiting if each.set_running_or_notify_cancel()], error)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Wait for what is under way and end the threads. Safe to call twice; the next call starts new ones."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="conveyor-aio")
+            return self._pool
+
+    def _push_waiting(self) -> None:
+        """Push in rounds until nobody waits."""
+        while True:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+                if not waiting:
+                    self._is_pushing = False
+                    return
+            # From here on a caller can no longer take its jobs back.
+            self._push_round([(jobs, future) for jobs, future in waiting if future.set_running_or_notify_cancel()])
+
+    def _push_round(self, taken: list[tuple[Sequence[NewJob], Future[list[JobId]]]]) -> None:
+        if not taken:
+            return
+        try:
+            ids = self._driver().push([job for jobs, _ in taken for job in jobs])
+        except BaseException as error:  # noqa: BLE001 - whatever it is, every caller must hear of it, and none must wait on
+            _fail([future for _, future in taken], error)
+            return
+        done = 0
+        for jobs, future in taken:
+            future.set_result(ids[done : done + len(jobs)])
+            done += len(jobs)
+
+
+def _fail(futures: Sequence[Future[list[JobId]]], error: BaseException) -> None:
+    for future in futures:
+        future.set_exception(error)

@@ -1,0 +1,323 @@
+"""The application: its settings, its registered jobs, its store."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, overload
+from uuid import UUID
+from weakref import WeakMethod
+
+from conveyor import config
+from conveyor.aio import AsyncBridge
+from conveyor.codec import Codec, PlainCodec
+from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.open import open_driver
+from conveyor.errors import ConfigError, InvalidValue
+from conveyor.handle import JobHandle
+from conveyor.ids import job_id
+from conveyor.job import AsyncJob, Job
+from conveyor.job_type import JobType
+from conveyor.payload import JobCall, JobPayload, Runs, check_queue_name, positive
+from conveyor.priority import Aging, Priority
+from conveyor.pushing import AnyJob, Pushes
+from conveyor.queue import Queue
+from conveyor.records import JobId, NewJob
+from conveyor.registry import Registry, default_name
+from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
+from conveyor.times import Clock, seconds, system_clock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=Runs[Any])
+
+PAYLOAD_LIMIT: Final = 1 << 20
+"""Bytes that a job's arguments, or its result, may take unless told otherwise."""
+
+
+class JobDecorator(Protocol):
+    """What `@app.job(…)` answers: a class stays what it is, a function becomes a Job."""
+
+    @overload
+    def __call__(self, function: type[C], /) -> type[C]: ...  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload] - a class is callable too: the first match is meant
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncJob[P, R]: ...  # type: ignore[overload-overlap]  # likewise
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Job[P, R]: ...
+
+
+class Conveyor(Pushes):
+    """Jobs, and the store they wait in. Making one opens nothing: the store is opened when it is first needed.
+
+    Args:
+        url: the store, such as `sqlite:///shop.db`. By itself `CONVEYOR_URL`, else `url` in `conveyor.toml`, else the
+            file `conveyor.db`; they are read when the store is opened.
+        codec: what payloads and results pass on their way into the store and out of it.
+        payload_limit: bytes that a job's arguments, or its result, may take in the store.
+        retry: the strategy of jobs that have none.
+        queue: the queue of jobs that have none.
+        timeout: seconds or timedelta that jobs may run which say nothing of it; `None` for no bound.
+        aging: seconds (or timedelta) of waiting that one priority level is worth; `None` makes priority strict.
+        retention: how long ended jobs are kept.
+        clock: the present in microseconds; for tests.
+
+    Raises:
+        InvalidValue: an argument breaks its rule.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        codec: Codec | None = None,
+        payload_limit: int = PAYLOAD_LIMIT,
+        retry: RetryStrategy | None = None,
+        queue: str = "default",
+        timeout: Duration | None = None,
+        aging: Duration | None = 250.0,
+        retention: Retention | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        if type(payload_limit) is not int or payload_limit < 1:
+            raise InvalidValue(f"payload_limit is {payload_limit!r}; give bytes as a whole number from 1 up")
+        self.codec: Final[Codec] = codec or PlainCodec()
+        self.payload_limit: Final = payload_limit
+        self.retry: Final[RetryStrategy] = ExponentialBackoff() if retry is None else check_retry(retry)
+        self.default_queue: Final = check_queue_name(queue)
+        self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
+        self.clock: Final = clock
+        self._aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
+        self._retention: Final = retention or Retention()
+        self._registry: Final = Registry()
+        self._url = None if url is None else _check_url(url)
+        self._driver: Driver | None = None
+        self._aio: AsyncBridge | None = None
+        self._lock = threading.Lock()
+        _FORK.call(self._open_own_after_fork)
+
+    def __repr__(self) -> str:
+        return f"<conveyor of {len(self._registry)} job types>"
+
+    # ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def url(self) -> str:
+        """The store's URL, secrets included; see the class. It can be set until the store is open.
+
+        Raises:
+            ConfigError: `conveyor.toml` cannot be read; or, on setting, the store is open already.
+        """
+        return self._url or config.store_url()
+
+    @url.setter
+    def url(self, url: str) -> None:
+        with self._lock:
+            if self._driver is not None:
+                raise ConfigError(f"the store {self._driver.url} is open already; set the URL before the first push")
+            self._url = _check_url(url)
+
+    @property
+    def driver(self) -> Driver:
+        """The store, opened when first asked for. A forked child opens its own.
+
+        Raises:
+            ConfigError, SchemaMismatch, StoreUnavailable: it cannot be opened.
+        """
+        driver = self._driver
+        if driver is not None:
+            return driver
+        with self._lock:
+            if self._driver is None:
+                self._driver = open_driver(self.url, clock=self.clock, aging=self._aging, retention=self._retention)
+            return self._driver
+
+    @property
+    def aio(self) -> AsyncBridge:
+        """The hop that the async twins take."""
+        bridge = self._aio
+        if bridge is not None:
+            return bridge
+        with self._lock:
+            if self._aio is None:
+                self._aio = AsyncBridge(lambda: self.driver)
+            return self._aio
+
+    def close(self) -> None:
+        """Let go of the store and of threads. Safe to call twice; the next use opens them again."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+            bridge, self._aio = self._aio, None
+        if bridge is not None:
+            bridge.close()
+        if driver is not None:
+            driver.close()
+
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def job_types(self) -> Registry:
+        """The registered jobs, by type."""
+        return self._registry
+
+    @overload
+    def job(self, function: type[C], /) -> type[C]: ...  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload] - a class is callable too: the first match is meant
+    @overload
+    def job(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncJob[P, R]: ...  # type: ignore[overload-overlap]  # likewise
+    @overload
+    def job(self, function: Callable[P, R], /) -> Job[P, R]: ...
+    @overload
+    def job(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        queue: str | None = None,
+        priority: Priority | int | str = Priority.NORMAL,
+        timeout: Duration | None = None,
+        retry: RetryStrategy | None = None,
+        max_crashes: int | None = None,
+        expires: Duration | None = None,
+        at_most_once: bool = False,
+    ) -> JobDecorator: ...
+    def job(
+        self,
+        function_or_name: Callable[..., Any] | str | None = None,
+        /,
+        *,
+        queue: str | None = None,
+        priority: Priority | int | str = Priority.NORMAL,
+        timeout: Duration | None = None,
+        retry: RetryStrategy | None = None,
+        max_crashes: int | None = None,
+        expires: Duration | None = None,
+        at_most_once: bool = False,
+    ) -> Any:
+        """Register a job: a function, sync or async, or a class with `handle()` whose fields are its arguments.
+
+        `@app.job` alone will do. A function becomes a Job, which can still be called and keeps its signature; a class
+        stays the class it is.
+
+        Args:
+            name: the type, under which the store knows it: 1 to 200 visible characters. By itself module and qualified
+                name, `shop.jobs.send_welcome`; a name of its own survives moving and renaming the function.
+            queue: where it goes unless a push says otherwise; the application's default queue by itself.
+            priority: a Priority, its number or its name.
+            timeout: seconds or timedelta a run may take; as the application says by itself.
+            retry: what follows a failure; as the application says by itself.
+            max_crashes: how often its process may die under it before it is buried; 3 by itself.
+            expires: seconds or timedelta after it is due by which it must have begun.
+            at_most_once: it runs once and never again, whatever happens to that run: no retry, and a crash buries it.
+
+        Raises:
+            InvalidValue: a setting breaks its rule, or this cannot be a job.
+            DuplicateJobType: another job has that type.
+        """
+
+        def register(function: Callable[..., Any]) -> Any:
+            job_type = JobType(
+                function,
+                default_name(function) if name is None else name,
+                queue=self.default_queue if queue is None else queue,
+                priority=priority,
+                timeout=self.timeout if timeout is None else timeout,
+                retry=retry,
+                default_retry=self.retry,
+                max_crashes=max_crashes,
+                expires=expires,
+                at_most_once=at_most_once,
+                codec=self.codec,
+                payload_limit=self.payload_limit,
+            )
+            self._registry.add(job_type)
+            if job_type.is_class:
+                return function
+            kind: type[AsyncJob[..., Any] | Job[..., Any]] = AsyncJob if job_type.is_async else Job
+            return kind(self, job_type)
+
+        if function_or_name is None or isinstance(function_or_name, str):
+            name = function_or_name
+            return register
+        name = None
+        return register(function_or_name)
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name.
+
+        Raises:
+            InvalidValue: no queue may have it.
+        """
+        return Queue(self, name)
+
+    def handle(self, id: JobId | UUID | str) -> JobHandle[Any]:
+        """A handle on a job by its id, whoever pushed it. Reads nothing yet.
+
+        Raises:
+            InvalidValue: it is neither a UUID nor the text of one.
+        """
+        return JobHandle(self, job_id(id))
+
+    def prepare(self, job: AnyJob, queue: str | None = None, *, parent: JobId | None = None) -> NewJob:
+        """What `push` would store. `queue` is where it goes, whatever its job type says.
+
+        Raises:
+            PayloadError: the arguments do not fit the job, or take too many bytes.
+            UnknownJobType: no such job is registered here.
+            InvalidValue: the payload names another queue, or `job` is none of the three.
+        """
+        delivery = None
+        if isinstance(job, JobPayload):
+            delivery, job = job, job.job
+            if queue is not None and delivery.queue is not None and delivery.queue != queue:
+                raise InvalidValue(
+                    f"queue is {delivery.queue!r} in a payload that is pushed to {queue!r}; push it to the one it names"
+                )
+        if isinstance(job, JobCall):
+            job_type = self._registry.named(job.type)
+            return job_type.new_job(job_type.dump(job.args, job.kwargs), delivery, queue=queue, parent=parent)
+        job_type = self._registry.of(job)
+        return job_type.new_job(job_type.dump_instance(job), delivery, queue=queue, parent=parent)
+
+    @property
+    def _target(self) -> tuple[Conveyor, None]:
+        return self, None
+
+    def _open_own_after_fork(self) -> None:
+        # The parent's connections must not be closed either: their sockets and file locks are still its own.
+        _ABANDONED.append((self._driver, self._aio))
+        self._driver = self._aio = None
+        self._lock = threading.Lock()
+
+
+class _Fork:
+    """Lets every application open its own store in a forked child. A hook cannot be taken back, so one serves all."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._hooks: list[WeakMethod[Callable[[], None]]] = []
+        self._is_set = False
+
+    def call(self, hook: Callable[[], None]) -> None:
+        """Call a bound method in every child forked from now on, while its object lives."""
+        with self._lock:
+            self._hooks = [known for known in self._hooks if known() is not None]
+            self._hooks.append(WeakMethod(hook))
+            if not self._is_set:
+                os.register_at_fork(after_in_child=self._in_child)
+                self._is_set = True
+
+    def _in_child(self) -> None:
+        for known in self._hooks:
+            hook = known()
+            if hook is not None:
+                hook()
+
+
+_FORK: Final = _Fork()
+_ABANDONED: Final[list[object]] = []
+
+
+def _check_url(url: object) -> str:
+    if not isinstance(url, str) or "://" not in url:
+        raise InvalidValue(f"url is {url!r}; give a store URL such as sqlite:///conveyor.db")
+    return url

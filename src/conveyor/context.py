@@ -1,0 +1,231 @@
+"""The job that runs here: `current_job()`, inside the function that a worker called."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import MutableMapping
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
+
+from conveyor.errors import NoCurrentJob, StoreError
+from conveyor.handle import JobHandle
+from conveyor.options import JobMetadata, JobOptions
+from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync, check_queue_name
+from conveyor.records import Claim, ClaimKey, JobId, NewJob, Progress
+
+if TYPE_CHECKING:
+    from logging import Logger, LoggerAdapter
+
+    from conveyor.app import Conveyor
+
+R = TypeVar("R")
+
+PROGRESS_PAUSE: Final = 0.1
+"""Seconds between two progress writes of one job: people read no faster, and a tight loop must not load the store."""
+
+_current: ContextVar[CurrentJob | None] = ContextVar("conveyor_current_job", default=None)
+
+
+def current_job() -> CurrentJob:
+    """The job that runs here.
+
+    Threads that a job starts do not see it, unless they run in a copy of its context (`contextvars.copy_context`);
+    tasks that it starts do.
+
+    Raises:
+        NoCurrentJob: this is not inside a job that a worker runs.
+    """
+    current = _current.get()
+    if current is None:
+        raise NoCurrentJob(
+            "no job runs here; call current_job() inside a job that a worker runs. A job that was called directly, "
+            "or a thread that it started, has none"
+        )
+    return current
+
+
+class CurrentJob:
+    """One run of a job, seen from inside.
+
+    Attributes:
+        id: the job's id.
+        attempt: how often it has been claimed, this time included.
+        failures: how many of its runs have failed.
+        type: its job type.
+        queue: where it came from.
+    """
+
+    __slots__ = (
+        "_app",
+        "_claim",
+        "_follow_ups",
+        "_has_ended",
+        "_logger",
+        "_metadata",
+        "_next_write",
+        "_token",
+        "_unwritten",
+    )
+
+    def __init__(self, claim: Claim, app: Conveyor) -> None:
+        self._claim: Final = claim
+        self._app: Final = app
+        self._follow_ups: list[NewJob] = []
+        self._has_ended = False
+        self._logger: LoggerAdapter[Logger] | None = None
+        self._metadata: JobMetadata | None = None
+        self._next_write = 0.0
+        self._token: Token[CurrentJob | None] | None = None
+        self._unwritten: Progress | None = None
+
+    def __repr__(self) -> str:
+        return f"<current job {self._claim.type!r} {self._claim.id} attempt {self._claim.attempt}>"
+
+    @property
+    def id(self) -> JobId:
+        return self._claim.id
+
+    @property
+    def attempt(self) -> int:
+        return self._claim.attempt
+
+    @property
+    def failures(self) -> int:
+        return self._claim.failures
+
+    @property
+    def type(self) -> str:
+        return self._claim.type
+
+    @property
+    def queue(self) -> str:
+        return self._claim.queue
+
+    @property
+    def metadata(self) -> JobMetadata:
+        """What was pushed with it; an empty JobMetadata when nothing was."""
+        if self._metadata is None:
+            self._metadata = JobOptions.decode(self._claim.options).metadata or JobMetadata()
+        return self._metadata
+
+    @property
+    def logger(self) -> LoggerAdapter[Logger]:
+        """The logger "conveyor.job"; its records carry job_id, job_type, queue and attempt."""
+        if self._logger is None:
+            self._logger = _logger(self._claim)
+        return self._logger
+
+    # ── follow-ups ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def push(self, job: JobCall[R], queue: str | None = None) -> JobHandle[R]: ...
+    @overload
+    def push(self, job: RunsAsync[R], queue: str | None = None) -> JobHandle[R]: ...
+    @overload
+    def push(self, job: Runs[R], queue: str | None = None) -> JobHandle[R]: ...
+    @overload
+    def push(self, job: JobPayload, queue: str | None = None) -> JobHandle[Any]: ...
+    def push(self, job: JobPayload | JobCall[Any] | Runs[Any], queue: str | None = None) -> JobHandle[Any]:
+        """Push a job that comes to exist when this one completes, in the same step; if this run fails, it never does.
+
+        Until then its handle finds no job. (Elsewhere `send_welcome.push(…)` pushes at once, inside a job too.)
+
+        Args:
+            job: a payload, a call such as `send_welcome.call(7)`, or an instance of a class job.
+            queue: where it goes; by itself, where the payload or its job type says.
+
+        Raises:
+            PayloadError, UnknownJobType: as `Conveyor.push`.
+            NoCurrentJob: this run is over, so there is no completion left to push with.
+        """
+        if self._has_ended:
+            raise NoCurrentJob(
+                f"job {self._claim.id} has ended, so nothing can be pushed with its completion; "
+                "push before it returns, or push on the application"
+            )
+        if queue is not None:
+            check_queue_name(queue)
+        new = self._app.prepare(job, queue, parent=self._claim.id)
+        self._follow_ups.append(new)
+        return JobHandle(self._app, new.id)
+
+    @property
+    def follow_ups(self) -> tuple[NewJob, ...]:
+        """What was pushed so far; for the worker, which settles the run with it."""
+        return tuple(self._follow_ups)
+
+    # ── progress ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def progress(self, current: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the job is, for `JobHandle.progress`, the command line and the dashboard.
+
+        Call it as often as you like: at most ten a second are written, and the last one always is, when the run ends.
+        A store that does not answer is logged, and does not disturb the job.
+        """
+        self._unwritten = Progress(current=current, total=total, message=message)
+        now = time.monotonic()
+        if now >= self._next_write:
+            self._next_write = now + PROGRESS_PAUSE
+            self._write_progress()
+
+    async def aprogress(self, current: float, total: float | None = None, message: str = "") -> None:
+        """As `progress`, without holding up the event loop while the store is written."""
+        self._unwritten = Progress(current=current, total=total, message=message)
+        now = time.monotonic()
+        if now >= self._next_write:
+            self._next_write = now + PROGRESS_PAUSE
+            await self._app.aio.call(self._write_progress)
+
+    def _write_progress(self) -> None:
+        unwritten, self._unwritten = self._unwritten, None
+        if unwritten is None:
+            return
+        try:
+            self._app.driver.write_progress(ClaimKey(self._claim.id, self._claim.attempt), unwritten)
+        except StoreError as error:
+            self.logger.warning("progress could not be written: %s", error)
+
+    # ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+            self._token = None
+        self._has_ended = True
+        if self._unwritten is not None:
+            self._write_progress()
+
+
+def running(claim: Claim, app: Conveyor) -> CurrentJob:
+    """Let the claim be the current job of a `with` block; for the worker, around each run.
+
+    On the way out the last progress is written, and the run takes no more follow-ups.
+    """
+    return CurrentJob(claim, app)
+
+
+@functools.cache
+def _logger_class() -> type[LoggerAdapter[Logger]]:
+    # Made when the first job logs: logging is slow to import, and most programs that push have no use for it.
+    from logging import Logger, LoggerAdapter
+
+    class JobLogger(LoggerAdapter[Logger]):
+        """Adds the job's fields to those that the caller gives as `extra`, which the base class would drop."""
+
+        def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+            kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+            return msg, kwargs
+
+    return JobLogger
+
+
+def _logger(claim: Claim) -> LoggerAdapter[Logger]:
+    from logging import getLogger
+
+    fields = {"job_id": str(claim.id), "job_type": claim.type, "queue": claim.queue, "attempt": claim.attempt}
+    return _logger_class()(getLogger("conveyor.job"), fields)

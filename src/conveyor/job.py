@@ -1,0 +1,141 @@
+"""What `@app.job` makes of a function: still the function, and the ways to push it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack, cast
+
+from conveyor.errors import InvalidValue
+from conveyor.handle import JobHandle
+from conveyor.job_type import JobType
+from conveyor.payload import Delivery, JobCall, JobPayload, PushOptions, Runs
+from conveyor.records import NewJob
+
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
+
+__all__ = ["AsyncJob", "Job", "JobType", "Pusher"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Pusher(Generic[P, R]):
+    """Pushes one function job, always delivered alike. Made by `Job.options`.
+
+    Attributes:
+        job_type: the job as it is registered.
+    """
+
+    def __init__(self, app: Conveyor, job_type: JobType, delivery: Delivery | None = None) -> None:
+        self._app: Final = app
+        self._delivery: Final = delivery
+        self.job_type: Final = job_type
+
+    def push(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Store a job with these arguments, to be run by a worker.
+
+        Raises:
+            PayloadError: the arguments do not fit the function, or take too many bytes.
+            StoreError: the store refused it, or does not answer.
+        """
+        app = self._app
+        job_type = self.job_type
+        new = job_type.new_job(job_type.dump(args, kwargs), self._delivery)
+        return JobHandle(app, app.driver.push((new,))[0])
+
+    def push_many(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[JobHandle[R]]:
+        """Store many jobs in one step, all or none, and answer their handles in order.
+
+        Args:
+            calls: each a tuple of positional arguments; or what `call` answers; or a JobPayload of that, which is
+                delivered as it says.
+
+        Raises:
+            as `push`; InvalidValue: one of the calls is something else, or of another job.
+        """
+        prepared = self._prepare(calls)
+        return [JobHandle(self._app, id) for id in self._app.driver.push(prepared)] if prepared else []
+
+    async def apush(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """As `push`. Pushes that wait at the same moment share one round trip, and its fate."""
+        new = self.job_type.new_job(self.job_type.dump(args, kwargs), self._delivery)
+        return JobHandle(self._app, (await self._app.aio.push((new,)))[0])
+
+    async def apush_many(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[JobHandle[R]]:
+        """As `push_many`."""
+        prepared = self._prepare(calls)
+        return [JobHandle(self._app, id) for id in await self._app.aio.push(prepared)] if prepared else []
+
+    def _prepare(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[NewJob]:
+        prepared = [self._prepared(call) for call in calls]
+        if self._delivery is not None and self._delivery.id is not None and len(prepared) > 1:
+            raise InvalidValue(f"id is {self._delivery.id}, but {len(prepared)} jobs are pushed; an id names one job")
+        return prepared
+
+    def _prepared(self, call: tuple[Any, ...] | JobCall[Any] | JobPayload | Runs[Any]) -> NewJob:
+        delivery = self._delivery
+        if isinstance(call, tuple):
+            return self.job_type.new_job(self.job_type.dump(call, {}), delivery)
+        if isinstance(call, JobPayload):
+            if delivery is not None:
+                raise InvalidValue(f"{call!r} says itself how to deliver it; push it without options(…)")
+            delivery, call = call, call.job
+        if not isinstance(call, JobCall):
+            raise InvalidValue(
+                f"push_many was given {call!r}; give tuples of arguments, such as [(7,), (8,)], or {self._name}.call(…)"
+            )
+        if call.type != self.job_type.name:
+            raise InvalidValue(
+                f"push_many of {self.job_type.name!r} was given a job of type {call.type!r}; "
+                "push mixed jobs with app.push_many"
+            )
+        return self.job_type.new_job(self.job_type.dump(call.args, call.kwargs), delivery)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.job_type.function, "__name__", self.job_type.name)
+
+
+class _FunctionJob(Pusher[P, R]):
+    """What sync and async jobs share."""
+
+    def __init__(self, app: Conveyor, job_type: JobType) -> None:
+        super().__init__(app, job_type)
+        # Its name, docstring, annotations and signature are the function's own.
+        functools.update_wrapper(cast("Callable[..., Any]", self), job_type.function)
+
+    def __repr__(self) -> str:
+        return f"<job {self.job_type.name!r}: {self._name}>"
+
+    @property
+    def name(self) -> str:
+        """The job type, such as "email.welcome"."""
+        return self.job_type.name
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> JobCall[R]:
+        """The job with these arguments, for a JobPayload or for `push` on a queue. Checked when it is pushed."""
+        return JobCall(self.job_type.name, args, kwargs)
+
+    def options(self, **options: Unpack[PushOptions]) -> Pusher[P, R]:
+        """Push with these options: `send_welcome.options(delay=300).push(7)`. They are those of `Delivery`.
+
+        Raises:
+            InvalidValue: an option breaks its rule.
+        """
+        return Pusher(self._app, self.job_type, Delivery(**options))
+
+
+class Job(_FunctionJob[P, R]):
+    """A function that is a job. Called, it is the function, run here and now."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", self.job_type.function(*args, **kwargs))
+
+
+class AsyncJob(_FunctionJob[P, R]):
+    """An `async def` function that is a job. Called, it answers the coroutine."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return cast("Coroutine[Any, Any, R]", self.job_type.function(*args, **kwargs))

@@ -1,0 +1,325 @@
+"""One registered job: its settings, and the way between its arguments and the text the store keeps."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, cast
+
+from conveyor.arguments import ArgumentSchema, dump_value, load_value
+from conveyor.codec import Codec, PlainCodec
+from conveyor.errors import InvalidValue, PayloadError, PayloadTooLarge
+from conveyor.ids import new_id
+from conveyor.options import JobOptions
+from conveyor.payload import Delivery, JobCall, Runs, check_queue_name, positive
+from conveyor.priority import Priority
+from conveyor.records import JobId, NewJob
+from conveyor.retry import Duration, NoRetry, RetryStrategy, check_retry
+from conveyor.times import SECOND, micros
+
+MAX_CRASHES: Final = 3
+"""How often a job's process may die under it before it is buried, unless the job says otherwise."""
+
+_NAME: Final = re.compile(r"\S{1,200}")
+
+
+class JobType:
+    """A registered job. Made by `Conveyor.job`; read by workers and tools.
+
+    Attributes:
+        name: the type, under which the store knows it.
+        queue: where it goes unless a push says otherwise.
+        priority: likewise.
+        timeout: seconds a run may take, `None` for no bound.
+        retry: what follows a failure, unless a push says otherwise.
+        max_crashes: how often its process may die under it before it is buried.
+        expires: seconds after it is due by which it must have begun, `None` for no bound.
+        at_most_once: it is never run again, whatever happens to its one run.
+        is_async: it runs on an event loop.
+        is_class: it is a class with `handle()`.
+        function: the user's function or class.
+    """
+
+    __slots__ = (
+        "_codec",
+        "_level",
+        "_limit",
+        "_plain",
+        "_returns",
+        "_schema",
+        "at_most_once",
+        "expires",
+        "function",
+        "is_async",
+        "is_class",
+        "max_crashes",
+        "name",
+        "priority",
+        "queue",
+        "retry",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        *,
+        queue: str,
+        priority: Priority | int | str,
+        timeout: Duration | None,
+        retry: RetryStrategy | None,
+        default_retry: RetryStrategy,
+        max_crashes: int | None,
+        expires: Duration | None,
+        at_most_once: bool,
+        codec: Codec,
+        payload_limit: int,
+    ) -> None:
+        self.name: Final = _check_name(name)
+        self.function: Final = function
+        self.is_class: Final = isinstance(function, type)
+        self.is_async: Final = _is_async(function, name)
+        self.queue: Final = check_queue_name(queue)
+        self.priority: Final = Priority.of(priority)
+        self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
+        self.expires: Final = None if expires is None else positive(expires, "expires")
+        self.at_most_once: Final = at_most_once
+        self.retry: Final[RetryStrategy] = _retry(name, retry, default_retry, at_most_once=at_most_once)
+        self.max_crashes: Final = _max_crashes(name, max_crashes, at_most_once=at_most_once)
+        self._schema: Final = (
+            ArgumentSchema.of_class(function) if isinstance(function, type) else ArgumentSchema.of_function(function)
+        )
+        self._codec: Final = codec
+        self._plain: Final = type(codec) is PlainCodec
+        self._level: Final[int] = self.priority.value
+        self._limit: Final = payload_limit
+        self._returns: Any = _UNRESOLVED
+
+    def __repr__(self) -> str:
+        return f"<job type {self.name!r}: {describe(self.function)}>"
+
+    # ── arguments ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def dump(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """The arguments of a function job as the store keeps them.
+
+        Raises:
+            PayloadError: they do not fit its signature. PayloadTooLarge: they do, and take too many bytes.
+        """
+        if self.is_class:
+            raise InvalidValue(
+                f"{self.name!r} is a class job; push an instance of {describe(self.function)}, not a call"
+            )
+        return self._encoded(self._schema.dump(args, kwargs))
+
+    def dump_instance(self, job: object) -> str:
+        """The fields of a class job as the store keeps them.
+
+        Raises:
+            PayloadError: they do not fit their annotations. PayloadTooLarge: they do, and take too many bytes.
+        """
+        return self._encoded(self._schema.dump_instance(job))
+
+    def load_job(self, payload: str) -> JobCall[Any] | Runs[Any]:
+        """The call, or the instance of the class, that `payload` keeps.
+
+        Raises:
+            PayloadError: it cannot be read, or no longer fits the job.
+        """
+        text = payload if self._plain else self._codec.decode(payload, self.name)
+        if self.is_class:
+            return cast("Runs[Any]", self._schema.load_instance(text))
+        args, kwargs = self._schema.load(text)
+        return JobCall(self.name, args, kwargs)
+
+    def load(self, payload: str) -> Callable[[], Any]:
+        """What runs the job that `payload` keeps. Called, it answers the result, or a coroutine of it for async jobs.
+
+        Raises:
+            PayloadError: it cannot be read, or no longer fits the job.
+        """
+        text = payload if self._plain else self._codec.decode(payload, self.name)
+        if self.is_class:
+            return cast("Runs[Any]", self._schema.load_instance(text)).handle
+        args, kwargs = self._schema.load(text)
+        return functools.partial(self.function, *args, **kwargs)
+
+    # ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def dump_result(self, value: object) -> str:
+        """A result as the store keeps it.
+
+        Raises:
+            PayloadError: JSON cannot hold it. PayloadTooLarge: it takes too many bytes.
+        """
+        return self._encoded(dump_value(value))
+
+    def load_result(self, text: str) -> Any:
+        """The result that `text` keeps, as the type the job is annotated to return; plain JSON when it does not fit.
+
+        Raises:
+            PayloadError: it cannot be read.
+        """
+        if self._returns is _UNRESOLVED:
+            self._returns = _returns(self.function)
+        text = text if self._plain else self._codec.decode(text, self.name)
+        try:
+            return load_value(text, self._returns)
+        except PayloadError:
+            # Python holds nobody to a return annotation, and the work is done: what came back is worth more than that.
+            return load_value(text)
+
+    # ── delivery ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def new_job(
+        self, payload: str, delivery: Delivery | None = None, *, queue: str | None = None, parent: JobId | None = None
+    ) -> NewJob:
+        """The job that a push stores: `delivery` where it says something, else what this type says; `queue` wins."""
+        if delivery is None and parent is None:
+            return NewJob(
+                id=new_id(),
+                queue=queue or self.queue,
+                type=self.name,
+                payload=payload,
+                priority=self._level,
+                expires=self.expires,
+                max_crashes=self.max_crashes,
+            )
+        delivery = delivery or _AS_THE_TYPE_SAYS
+        if self.at_most_once and delivery.retry is not None and not isinstance(delivery.retry, NoRetry):
+            raise InvalidValue(
+                f"retry is {delivery.retry!r}, but {self.name!r} runs at most once; push it without retry"
+            )
+        run_at = None if delivery.run_at is None else micros(delivery.run_at, "run_at")
+        expires, expires_at = self._expires(delivery, run_at)
+        return NewJob(
+            id=delivery.id or new_id(),
+            queue=queue or delivery.queue or self.queue,
+            type=self.name,
+            payload=payload,
+            options=delivery.options(parent),
+            priority=self._level if delivery.priority is None else delivery.priority.value,
+            delay=delivery.delay or 0.0,
+            run_at=run_at,
+            expires=expires,
+            expires_at=expires_at,
+            max_crashes=self.max_crashes,
+            unique=delivery.unique,
+        )
+
+    def retry_of(self, options: JobOptions) -> RetryStrategy:
+        """What follows a failure of a job with these options.
+
+        Raises:
+            PayloadError: the options carry a strategy of no known kind.
+        """
+        return options.strategy() or self.retry
+
+    def timeout_of(self, options: JobOptions) -> float | None:
+        """Seconds that a run of a job with these options may take; `None` for no bound."""
+        return self.timeout if options.timeout is None else options.timeout
+
+    def _expires(self, delivery: Delivery, run_at: int | None) -> tuple[float | None, int | None]:
+        """As seconds after the push, and as a moment; one of them at most."""
+        given = delivery.expires
+        if given is None:
+            # What a type says counts from the due moment: `@app.job(expires=60)` must not bar a delay of an hour.
+            if self.expires is None:
+                return None, None
+            if run_at is not None:
+                return None, run_at + round(self.expires * SECOND)
+            return (delivery.delay or 0.0) + self.expires, None
+        if isinstance(given, datetime):
+            return None, micros(given, "expires")
+        return given, None
+
+    def _encoded(self, text: str) -> str:
+        if not self._plain:
+            text = self._codec.encode(text, self.name)
+        # A character takes 4 bytes at most, so that a short text needs no counting.
+        if len(text) * 4 > self._limit and (size := len(text.encode())) > self._limit:
+            raise PayloadTooLarge(self.name, size, self._limit)
+        return text
+
+
+class _Unresolved:
+    """The result's type has not been asked for; at registration its names may not exist yet."""
+
+
+_UNRESOLVED: Final = _Unresolved()
+_AS_THE_TYPE_SAYS: Final = Delivery()
+
+
+def describe(function: Callable[..., Any]) -> str:
+    """Where a function or class comes from: `shop.jobs.send_welcome`."""
+    module = getattr(function, "__module__", None) or "?"
+    return f"{module}.{getattr(function, '__qualname__', None) or type(function).__qualname__}"
+
+
+def _check_name(name: object) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isprintable():
+        raise InvalidValue(
+            f'job type is {name!r}; give 1 to 200 visible characters without spaces, like "email.welcome"'
+        )
+    return name
+
+
+def _is_async(function: Callable[..., Any], name: str) -> bool:
+    import inspect
+
+    runs = function
+    if isinstance(function, type):
+        runs = getattr(function, "handle", None)  # type: ignore[assignment]
+        if not callable(runs):
+            raise InvalidValue(
+                f"{describe(function)} has no handle(), so {name!r} has no work to do; add `def handle(self) -> …`"
+            )
+        if any(
+            parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            for parameter in list(inspect.signature(runs).parameters.values())[1:]
+        ):
+            raise InvalidValue(
+                f"{describe(function)}.handle takes arguments; a class job keeps them in its fields, so leave only self"
+            )
+    elif not callable(function):
+        raise InvalidValue(f"{function!r} cannot be a job; put @app.job on a function, or on a class with handle()")
+    if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
+        raise InvalidValue(
+            f"{describe(runs)} is a generator, which would run nothing; let it return a value, not yield"
+        )
+    return inspect.iscoroutinefunction(runs)
+
+
+def _retry(name: str, retry: RetryStrategy | None, default: RetryStrategy, *, at_most_once: bool) -> RetryStrategy:
+    if not at_most_once:
+        return default if retry is None else check_retry(retry)
+    if retry is not None and not isinstance(retry, NoRetry):
+        raise InvalidValue(f"{name!r} has at_most_once=True and retry={retry!r}; it cannot have both, drop one")
+    return NoRetry()
+
+
+def _max_crashes(name: str, given: int | None, *, at_most_once: bool) -> int:
+    if given is None:
+        return 1 if at_most_once else MAX_CRASHES
+    if type(given) is not int or given < 1:
+        raise InvalidValue(f"max_crashes is {given!r}; give a whole number from 1 up")
+    if at_most_once and given != 1:
+        raise InvalidValue(f"{name!r} has at_most_once=True and max_crashes={given}; it cannot have both, drop one")
+    return given
+
+
+def _returns(function: Callable[..., Any]) -> Any:
+    """The annotated type of the result; Any when there is none, or when its names cannot be found."""
+    from typing import get_type_hints
+
+    runs = getattr(function, "handle") if isinstance(function, type) else function  # noqa: B009 - checked at registration
+    try:
+        hints = get_type_hints(runs, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        # Names imported only for type checkers. The result is still readable, as plain JSON.
+        return Any
+    return hints.get("return", Any)
