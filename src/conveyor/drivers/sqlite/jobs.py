@@ -78,11 +78,14 @@ class Jobs(Part):
                     writer.execute(SQL["claim"], {"seqs": seqs, **taking})
                     claims += taken
                     room -= len(taken)
+            # Apart: only a queue from which something was taken was active.
+            taking_tally = Tally()
             for claim in claims:
-                tally.add(claim.queue, claim.priority, counters.READY, -1)
-                tally.add(claim.queue, claim.priority, counters.PROCESSING)
-                tally.add(claim.queue, claim.priority, counters.POPPED)
-            tally.write(writer.execute, now if claims else None)
+                taking_tally.add(claim.queue, claim.priority, counters.READY, -1)
+                taking_tally.add(claim.queue, claim.priority, counters.PROCESSING)
+                taking_tally.add(claim.queue, claim.priority, counters.POPPED)
+            tally.write(writer.execute, None)
+            taking_tally.write(writer.execute, now)
         return claims
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
@@ -213,9 +216,9 @@ def _next(writer: sqlite3.Connection, coming: dict[str, Any], now: int, tally: T
     return seqs.decode(), claims
 
 
-def promote_due(writer: sqlite3.Connection, queue: str, now: int, tally: Tally) -> int:
-    """Make up to STEP delayed jobs of the queue ready that have become due; answer how many."""
-    seqs = writer.execute(SQL["due"], {"queue": queue, "now": now, "limit": STEP}).fetchone()[0]
+def promote_due(writer: sqlite3.Connection, queue: str, now: int, tally: Tally, limit: int = STEP) -> int:
+    """Make up to `limit` delayed jobs of the queue ready that have become due; answer how many."""
+    seqs = writer.execute(SQL["due"], {"queue": queue, "now": now, "limit": limit}).fetchone()[0]
     due = _Pairs.decode(seqs)
     if due:
         writer.execute(SQL["promote"], {"seqs": seqs.decode()})
@@ -225,9 +228,9 @@ def promote_due(writer: sqlite3.Connection, queue: str, now: int, tally: Tally) 
     return len(due)
 
 
-def bury_overdue(writer: sqlite3.Connection, queue: str, now: int, tally: Tally) -> int:
-    """Bury up to STEP waiting jobs of the queue that are past their `expires_at`; answer how many."""
-    overdue = writer.execute(SQL["overdue"], {"queue": queue, "now": now, "limit": STEP}).fetchone()[0]
+def bury_overdue(writer: sqlite3.Connection, queue: str, now: int, tally: Tally, limit: int = STEP) -> int:
+    """Bury up to `limit` waiting jobs of the queue that are past their `expires_at`; answer how many."""
+    overdue = writer.execute(SQL["overdue"], {"queue": queue, "now": now, "limit": limit}).fetchone()[0]
     ended: list[Ended] = []
     for job_id, stage, priority, attempt, failures, crashes, expires_at in msgspec.json.decode(overdue):
         failure = Failure(

@@ -43,8 +43,11 @@ class Time(Part):
             return Tended()
         tally = Tally()
         with self._database.write() as writer:
-            promoted = [promote_due(writer, queue, now, tally) for queue in found["due"]]
-            expired = [bury_overdue(writer, queue, now, tally) for queue in found["overdue"]]
+            expired = promoted = 0
+            for queue in found["overdue"]:
+                expired += bury_overdue(writer, queue, now, tally, STEP - expired)
+            for queue in found["due"]:
+                promoted += promote_due(writer, queue, now, tally, STEP - promoted)
             unheld = _offer_held(writer, looking["types"], tally) if found["held"] else 0
             pruned = [
                 _prune(writer, kind, looking[f"{kind}_cutoff"], min(found[kind], STEP), tally)
@@ -60,11 +63,11 @@ class Time(Part):
                     writer.execute(SQL[f"prune_{what}s"], {"cutoff": looking[f"{what}_cutoff"], "limit": STEP})
             tally.write(writer.execute, None)
         return Tended(
-            promoted=sum(promoted),
-            expired=sum(expired),
+            promoted=promoted,
+            expired=expired,
             unheld=unheld,
             pruned=sum(pruned),
-            more=STEP in (*promoted, *expired, unheld, *pruned),
+            more=STEP in {promoted, expired, unheld, *pruned},
         )
 
     def lapsed(self, limit: int) -> list[Claim]:
