@@ -40,13 +40,13 @@ class Database:
             )
         _check_directory(self.path)
         try:
-            self._writer = self._connect()
+            self._writer = self.patiently(self._connect)
             self.patiently(lambda: prepare(self._open_writer(), self.path, share=settings.share))
             full = settings.durability == "full"
             self._open_writer().execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
-            self._reader = self._connect()
+            self._reader = self.patiently(self._connect)
             # The WAL and its index exist from the first read on: waiters watch them.
-            self.read("SELECT count(*) FROM conveyor_paused")
+            self.patiently(lambda: self._open_reader().execute("SELECT count(*) FROM conveyor_paused").fetchone())
         except sqlite3.Error as error:
             self.close()
             raise self.translate(error) from error
@@ -70,10 +70,15 @@ class Database:
             StoreUnavailable: the database is closed, or cannot be read.
         """
         with self._read_lock:
-            if self._reader is None:
-                raise self._closed()
+            reader = self._open_reader()
             try:
-                return self._reader.execute(statement, parameters).fetchone()[0]
+                return reader.execute(statement, parameters).fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise self.translate(error) from error
+            # Readers wait for nobody, but for the moment in which a WAL is recovered or taken away.
+            try:
+                return self.patiently(lambda: reader.execute(statement, parameters).fetchone()[0])
             except sqlite3.Error as error:
                 raise self.translate(error) from error
 
@@ -145,6 +150,11 @@ class Database:
         if self._writer is None:
             raise self._closed()
         return self._writer
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if self._reader is None:
+            raise self._closed()
+        return self._reader
 
     def _closed(self) -> StoreUnavailable:
         return StoreUnavailable(f"the connection to {self.path} is closed; open the store again")

@@ -209,7 +209,7 @@ def _next(writer: sqlite3.Connection, coming: dict[str, Any], now: int, tally: T
     seqs, found = writer.execute(SQL["next"], coming).fetchone()
     try:
         claims = _Claims.decode(found)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         move(writer, "bury", set_apart(writer, msgspec.json.decode(seqs), now, tally), now)
         seqs, found = writer.execute(SQL["next"], coming).fetchone()
         claims = _Claims.decode(found)

@@ -13,7 +13,11 @@ from conveyor.drivers.sqlite.statements import SQL
 from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
 
 _Jobs: Final = msgspec.json.Decoder(list[StoredJob])
+_Peeked: Final = msgspec.json.Decoder(tuple[list[JobId], list[StoredJob]])
 _Counters: Final = msgspec.json.Decoder(list[tuple[str, int, int | None, int | None, Counts]])
+
+_BEYOND: Final = "g"
+"""Greater than any id's text, which has hexadecimal digits only."""
 
 
 class Look(Part):
@@ -25,9 +29,10 @@ class Look(Part):
         return [jobs.get(job_id) for job_id in ids]
 
     def find(self, where: Filter, *, limit: int = 100, cursor: JobId | None = None) -> Page:
-        conditions = conditions_of(where, places_of(where.statuses), cursor)
+        conditions = conditions_of(where, places_of(where.statuses))
+        below = _BEYOND if cursor is None else str(cursor)
         # One more than asked for tells whether there is a next page.
-        jobs = _Jobs.decode(self._database.read(SQL["find"], {**conditions, "limit": limit + 1}))
+        jobs = _Jobs.decode(self._database.read(SQL["find"], {**conditions, "below": below, "limit": limit + 1}))
         return Page(jobs[:limit], jobs[limit - 1].id if len(jobs) > limit > 0 else None)
 
     def counts(self, queues: Sequence[str] | None = None) -> list[QueueCounts]:
@@ -40,9 +45,10 @@ class Look(Part):
         return [_queue_counts(name, by_queue.get(name, []), paused=name in paused) for name in names]
 
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
-        return _Jobs.decode(
-            self._database.read(SQL["peek"], {"queue": queue, "limit": min(limit, STEP), **self._levels})
-        )
+        coming = {"queue": queue, "limit": min(limit, STEP), **self._levels}
+        ids, found = _Peeked.decode(self._database.read(SQL["peek"], coming))
+        jobs = {job.id: job for job in found}
+        return [jobs[job_id] for job_id in ids]
 
 
 def _queue_counts(name: str, rows: list[Any], *, paused: bool) -> QueueCounts:
@@ -63,15 +69,16 @@ def places_of(statuses: Sequence[JobStatus]) -> list[str]:
     return sorted(places) or ["dead", "finished", "job"]
 
 
-def conditions_of(where: Filter, places: Sequence[str], cursor: JobId | None) -> dict[str, Any]:
-    """The parameters of find.sql and match.sql, `limit` aside."""
+def conditions_of(where: Filter, places: Sequence[str]) -> dict[str, Any]:
+    """The parameters of find.sql and match.sql, `limit` and `below` aside."""
 
     def any_of(values: Sequence[Any]) -> str | None:
         return to_json(list(values)) if values else None
 
     return {
         "places": to_json(list(places)),
-        "cursor": None if cursor is None else str(cursor),
+        "first": min(map(str, where.ids), default=""),
+        "last": max(map(str, where.ids), default=_BEYOND),
         "ids": any_of(where.ids),
         "queues": any_of(where.queues),
         "types": any_of(where.types),

@@ -28,7 +28,7 @@ class People(Part):
         now, tally = self._clock(), Tally()
         stage = DELAYED_STAGE if edits.delay > 0 else READY_STAGE
         with self._database.write() as writer:
-            conditions = conditions_of(where, ["dead"], None)
+            conditions = conditions_of(where, ["dead"])
             ended: list[list[Any]] = msgspec.json.decode(
                 writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0]
             )
@@ -81,7 +81,7 @@ class People(Part):
     def _forget_some(self, where: Filter, step: int) -> int:
         tally = Tally()
         with self._database.write() as writer:
-            conditions = conditions_of(where, ["dead", "finished"], None)
+            conditions = conditions_of(where, ["dead", "finished"])
             ended = msgspec.json.decode(writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0])
             delete_ended(writer, ended, tally)
             tally.write(writer.execute, None)

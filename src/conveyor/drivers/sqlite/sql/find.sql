@@ -1,5 +1,6 @@
 -- find.sql: jobs that meet a filter, greatest id first. An empty condition is NULL and always holds.
--- in:  places, ids, queues, types, statuses, reasons (JSON arrays or NULL), error, tag, before, after, cursor, limit
+-- in:  places, ids, queues, types, statuses, reasons (JSON arrays or NULL), error, tag, before, after,
+--      first and last (between which ids lies), below (the id of the page before), limit
 -- out: one JSON array of `records.StoredJob`
 SELECT CAST(json_group_array(json_object('id', id, 'queue', queue, 'type', type, 'status', status, 'priority', priority, 'payload', payload,
            'options', coalesce(options, ''), 'attempt', attempt, 'failures', failures, 'crashes', crashes,
@@ -9,7 +10,7 @@ SELECT CAST(json_group_array(json_object('id', id, 'queue', queue, 'type', type,
            'held', json(iif(held, 'true', 'false')), 'errors', json(coalesce(errors, '[]')))) AS BLOB)
   FROM (SELECT * FROM conveyor_every
          WHERE place IN (SELECT value FROM json_each(:places))
-           AND (:cursor IS NULL OR id < :cursor)
+           AND id < :below AND id >= :first AND id <= :last
            AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
            AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
            AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))

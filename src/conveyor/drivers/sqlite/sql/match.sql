@@ -1,10 +1,10 @@
 -- match.sql: ended jobs that meet a filter, smallest id first, as one bounded step of redrive and forget sees them.
--- in:  as find.sql, but `cursor` is the last id of the step before
+-- in:  as find.sql, without below
 -- out: one JSON array of [id, place, queue, priority]
 SELECT CAST(json_group_array(json_array(id, place, queue, priority)) AS BLOB)
   FROM (SELECT id, place, queue, priority FROM conveyor_every
          WHERE place IN (SELECT value FROM json_each(:places))
-           AND (:cursor IS NULL OR id > :cursor)
+           AND id >= :first AND id <= :last
            AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
            AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
            AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
