@@ -334,5 +334,6 @@ class Tended(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     unheld: int = 0
     pruned: int = 0
+    """Jobs and metrics."""
     more: bool = False
     """A step reached its bound: tend again soon."""

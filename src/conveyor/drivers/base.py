@@ -119,8 +119,8 @@ class Driver(Protocol):
         told of their type. `failures` and `crashes` are stored as given, and `failure` is added to the job's errors.
         `follow_ups` are pushed in the same step, by the rules of `push`.
         The unique key is free once the job has ended. A job that is asked to be cancelled and then is handed back
-        (PENDING) or fails (RETRYING) ends as CANCELLED instead. A job's own move comes before its follow-ups, so they
-        may carry its unique key.
+        (PENDING) or fails (RETRYING) ends as CANCELLED instead. The jobs' own moves come before all follow-ups,
+        which may carry their unique keys.
         """
         ...
 
@@ -181,7 +181,7 @@ class Driver(Protocol):
         ...
 
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
-        """The next ready jobs in the order `claim` would take them, without taking them; paused or not."""
+        """The next ready jobs, up to `limit` (at most STEP), in the order `claim` would take them; paused or not."""
         ...
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────

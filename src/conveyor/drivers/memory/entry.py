@@ -8,6 +8,7 @@ from typing import Final
 
 from conveyor.drivers.base import MAX_ERRORS
 from conveyor.records import Claim, Failure, JobId, JobStatus, Reason, StoredJob
+from conveyor.times import moment
 
 
 class Place(StrEnum):
@@ -73,6 +74,7 @@ class Entry:
 
     def expire(self, now: int) -> None:
         """Become a dead letter: it had not begun before `expires_at`."""
+        expiry = "its expiry" if self.expires_at is None else moment(self.expires_at).isoformat()
         self.end(JobStatus.EXPIRED, now)
         self.reason = Reason.EXPIRED
         self.add_error(
@@ -80,7 +82,7 @@ class Entry:
                 attempt=self.attempt,
                 reason=Reason.EXPIRED,
                 error_type="",
-                message="it had not begun before its expires_at",
+                message=f"expired: not begun before {expiry}",
                 ended_at=now,
             )
         )

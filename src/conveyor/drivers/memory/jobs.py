@@ -93,13 +93,15 @@ class Jobs(Room):
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         with self._step() as (state, now):
             answers: list[bool] = []
+            follow_ups: list[NewJob] = []
             for outcome in outcomes:
                 job = self._held(state, outcome.claim)
                 if job is not None:
                     self._settle(state, job, outcome, now)
-                    for new in outcome.follow_ups:
-                        self._push(state, new, now)
+                    follow_ups += outcome.follow_ups
                 answers.append(job is not None)
+            for new in follow_ups:
+                self._push(state, new, now)
             return answers
 
     def _settle(self, state: State, job: Entry, outcome: Outcome, now: int) -> None:

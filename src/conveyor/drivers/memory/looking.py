@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from conveyor.drivers.base import STEP
 from conveyor.drivers.memory.entry import Entry
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState
@@ -83,4 +84,4 @@ class Looking(Room):
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
         with self._step() as (state, _):
             known = state.queues.get(queue)
-            return [job.stored() for job in known.ready.first(max(0, limit))] if known else []
+            return [job.stored() for job in known.ready.first(max(0, min(limit, STEP)))] if known else []

@@ -29,8 +29,8 @@ class Tending(Room):
                 self._prune(state, state.finished, self._retention.finished_age, self._retention.finished_count, now),
                 self._prune(state, state.dead, self._retention.dead_age, self._retention.dead_count, now),
                 self._prune_metrics(state, now),
-                self._prune_slots(state, now),
             ]
+            self._prune_slots(state, now)
             self._forget_workers(state, now)
             return Tended(
                 promoted=promoted,
@@ -76,16 +76,15 @@ class Tending(Room):
             del state.metrics[key]
         return len(pruned)
 
-    def _prune_slots(self, state: State, now: int) -> int:
+    def _prune_slots(self, state: State, now: int) -> None:
         age = self._retention.finished_age
         if age is None:
-            return 0
+            return
         oldest = now - round(max(age, DAY) * SECOND)
         # Insertion order is the order in which they were taken.
         pruned = [slot for slot, (_, taken_at) in state.slots.items() if taken_at < oldest][:STEP]
         for slot in pruned:
             del state.slots[slot]
-        return len(pruned)
 
     @staticmethod
     def _forget_workers(state: State, now: int) -> None:
