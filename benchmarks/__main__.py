@@ -1,0 +1,86 @@
+"""`python -m benchmarks`: run the benchmarks, all or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Final, cast
+
+from benchmarks.kit import machine
+from benchmarks.kit.figures import Effort, Figure, Question, Verdict
+from benchmarks.kit.report import Answer, as_json, as_markdown, as_text
+
+NAMES: Final = (
+    "push",
+    "push_many",
+    "drain",
+    "overhead",
+    "children",
+    "backlog",
+    "async_jobs",
+    "latency",
+    "idle",
+    "file_size",
+    "import_time",
+    "dependencies",
+)
+RESULTS: Final = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure conveyor.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all when none is named")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and fewer jobs; the figures are coarser")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, every round of them")
+    parser.add_argument("--write", action="store_true", help=f"write the figures to {RESULTS.name}")
+    arguments = parser.parse_args()
+    names: list[str] = arguments.names or list(NAMES)
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"there is no benchmark {min(unknown)!r}; there are {', '.join(NAMES)}")
+    if arguments.write and arguments.names:
+        parser.error(f"--write replaces all of {RESULTS.name}; give it without names")
+    described = machine.describe()
+    for name, words in described.items():
+        print(f"{name}: {words}")
+    answers: list[Answer] = []
+    for name in names:
+        print(flush=True)
+        answers.append(_ask(name, Effort(quick=arguments.quick)))
+        print(as_text(answers[-1]), flush=True)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(as_json(described, answers), indent=2) + "\n", "utf-8")
+    if arguments.write:
+        RESULTS.write_text(as_markdown(described, answers), "utf-8")
+    return _close(answers)
+
+
+def _ask(name: str, effort: Effort) -> Answer:
+    module = importlib.import_module(f"benchmarks.{name}")
+    question = (module.__doc__ or name).partition("\n")[0]
+    load, began = machine.OthersLoad(), time.monotonic()
+    figures: tuple[Figure, ...] = ()
+    failure = None
+    try:
+        figures = tuple(cast("Question", module).run(effort))
+    except Exception as error:  # noqa: BLE001 - the others are still worth running
+        traceback.print_exc()
+        failure = f"{type(error).__name__}: {error}"
+    return Answer(name, question, figures, load.share(), time.monotonic() - began, failure)
+
+
+def _close(answers: list[Answer]) -> int:
+    failed = [answer.name for answer in answers if answer.failure is not None]
+    missed = [figure.what for answer in answers for figure in answer.figures if figure.verdict is Verdict.MISSED]
+    print(f"\nmissed: {'; '.join(missed) or 'none'}")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

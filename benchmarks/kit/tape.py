@@ -1,0 +1,85 @@
+"""A driver's own statements, recorded once and replayed with nothing of ours around them: the bare loop.
+
+The SQLite driver speaks through `Connection.execute`. Recording a piece of its work keeps each statement with its
+parameters and connection; replaying runs the same text with the same values in the same transactions on a new file,
+by plain `sqlite3`. So the bare loop cannot fall behind the driver, and `replay` checks that it left the same counters.
+"""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+from benchmarks.kit.store import new_file, rows, store
+
+_COUNTERS: Final = "SELECT * FROM conveyor_counter ORDER BY queue, priority"
+
+_connect: Final = sqlite3.connect
+
+
+class Tape:
+    """The statements of one store, from its making on. Play begins at `start()`; what came before is preparation."""
+
+    def __init__(self) -> None:
+        self._settings: list[dict[str, Any]] = []
+        self._steps: list[tuple[int, str, Any, bool]] = []
+        self._start = 0
+        self._counters: list[Any] = []
+
+    @contextmanager
+    def recording(self) -> Generator[None]:
+        """Record what `app` does on a new store."""
+        with new_file() as path:
+            with mock.patch.object(sqlite3, "connect", self._record), store(path):
+                yield
+            self._counters = rows(path, _COUNTERS)
+
+    def start(self) -> None:
+        """What is recorded from now on is what `replay` measures."""
+        self._start = len(self._steps)
+
+    def replay(self) -> float:
+        """Seconds that the statements take, on a new file that was prepared by the same statements as the first."""
+        with new_file() as path:
+            connections = [_connect(path, **settings) for settings in self._settings]
+            steps = [
+                (connections[number].execute, sql, parameters, answers)
+                for number, sql, parameters, answers in self._steps
+            ]
+            _play(steps[: self._start])
+            measured = steps[self._start :]
+            gc.collect()
+            began = time.perf_counter()
+            _play(measured)
+            seconds = time.perf_counter() - began
+            for connection in connections:
+                connection.close()
+            if (counters := rows(path, _COUNTERS)) != self._counters:
+                raise AssertionError(f"the replay counts {counters}, the recorded store {self._counters}")
+        return seconds
+
+    def _record(self, path: Path, **settings: Any) -> sqlite3.Connection:
+        number = len(self._settings)
+        self._settings.append(settings)
+        steps = self._steps
+
+        class Recorder(sqlite3.Connection):
+            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                cursor = super().execute(sql, parameters)
+                steps.append((number, sql, parameters, cursor.description is not None))
+                return cursor
+
+        return _connect(path, factory=Recorder, **settings)
+
+
+def _play(steps: list[tuple[Any, str, Any, bool]]) -> None:
+    for execute, sql, parameters, answers in steps:
+        cursor = execute(sql, parameters)
+        if answers:
+            cursor.fetchone()

@@ -1,0 +1,34 @@
+"""How fast one process pushes jobs, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from benchmarks.kit.figures import Effort, Figure, against_bare
+from benchmarks.kit.jobs import TEXT, noop
+from benchmarks.kit.store import new_store
+from benchmarks.kit.tape import Tape
+
+
+def run(effort: Effort) -> Iterable[Figure]:
+    count = 2_000
+    tape = Tape()
+    with tape.recording():
+        tape.start()
+        _push(count)
+    ours: list[float] = []
+    bare: list[float] = []
+    # Short rounds, and many: what disturbs the machine for a moment spoils few of them.
+    for _ in range(effort.rounds * 5):
+        with new_store():
+            ours.append(count / _push(count))
+        bare.append(count / tape.replay())
+    return against_bare(ours, bare, what="push one by one", at_least=6_000, least_share=0.6)
+
+
+def _push(count: int) -> float:
+    began = time.perf_counter()
+    for number in range(count):
+        noop.push(number, TEXT)
+    return time.perf_counter() - began
