@@ -19,6 +19,8 @@ DEFAULT_URL: Final = "sqlite:///conveyor.db"
 FILE: Final = "conveyor.toml"
 URL_VARIABLE: Final = "CONVEYOR_URL"
 APP_VARIABLE: Final = "CONVEYOR_APP"
+WORK: Final = "work"
+"""The table of `conveyor.toml` with options of `conveyor work`."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ def read_settings(directory: Path | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or holds something else.
     """
-    found = _read_file((directory or Path.cwd()) / FILE)
+    found = read_file((directory or Path.cwd()) / FILE)
     # An empty variable is how shells and containers unset one.
     return Settings(
         url=os.environ.get(URL_VARIABLE) or found.get("url"), app=os.environ.get(APP_VARIABLE) or found.get("app")
@@ -115,7 +117,12 @@ def _candidates(module: object, kind: type[Conveyor]) -> str:
     return "write " + " or ".join(f"{name}:{each}" for each in found)
 
 
-def _read_file(path: Path) -> dict[str, str]:
+def read_file(path: Path) -> dict[str, Any]:
+    """`url` and `app`, and the table `work`, whose keys the command line knows; empty when there is no such file.
+
+    Raises:
+        ConfigError: it cannot be read, is not TOML, or holds something else.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -129,8 +136,12 @@ def _read_file(path: Path) -> dict[str, str]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}; correct it, or remove it") from error
     for name, value in found.items():
+        if name == WORK:
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path} has {WORK} = {value!r}; give a table, under a line [{WORK}]")
+            continue
         if name not in Settings.__struct_fields__:
-            known = ", ".join(Settings.__struct_fields__)
+            known = ", ".join((*Settings.__struct_fields__, f"[{WORK}]"))
             raise ConfigError(f"{path} has {name!r}, which says nothing to conveyor; it may hold {known}")
         if not isinstance(value, str) or not value:
             raise ConfigError(f'{path} has {name} = {value!r}; give text, such as {name} = "{_EXAMPLES[name]}"')

@@ -1,0 +1,135 @@
+"""What the demo says in the end, every figure counted from the store."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from conveyor.cli.demo_jobs import QUEUE, FileCount
+from conveyor.cli.documents import total
+from conveyor.cli.output import one_line
+from conveyor.cli.search import DEAD, found
+from conveyor.cli.table import Column, Table, plain
+from conveyor.cli.words import count, short_type, size, span
+from conveyor.drivers.base import Driver
+from conveyor.records import Counts, Filter, JobStatus, StoredJob
+from conveyor.times import SECOND
+
+_ALL: Final = 1_000_000
+_BIGGEST: Final = 5
+
+
+class _Arguments(msgspec.Struct):
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The counters of the demo's queue, its history and its dead letters."""
+
+    counts: Counts
+    completed: list[StoredJob]
+    dead: list[StoredJob]
+
+    @classmethod
+    def of(cls, driver: Driver) -> Report:
+        """Read it from the store."""
+        return cls(
+            total(driver.counts([QUEUE])[0]),
+            list(found(driver, Filter(queues=(QUEUE,), statuses=(JobStatus.COMPLETED,)), _ALL)),
+            list(found(driver, Filter(queues=(QUEUE,), statuses=DEAD), _ALL)),
+        )
+
+    def text(self, program: str, url: str, home: Path) -> str:
+        """The report; `program` is how the reader calls conveyor, and `home` the folder that holds the store."""
+        parts = [self._jobs(), self._found()]
+        if self.dead:
+            parts.append("Dead letters, by error:\n" + plain(self._errors()))
+        parts.append(self._next(program, url, home))
+        return "\n" + "\n\n".join(part for part in parts if part)
+
+    def _jobs(self) -> str:
+        counts = self.counts
+        spans = [(job.started_at, job.finished_at) for job in (*self.completed, *self.dead)]
+        started = [start for start, _ in spans if start is not None]
+        ended = [end for _, end in spans if end is not None]
+        lines = [f"{count(counts.pushed, 'job')}: {counts.completed:,} completed, {counts.dead:,} dead letters"]
+        if waiting := counts.ready + counts.delayed + counts.processing:
+            lines[0] += f", {waiting:,} not done"
+        if started and ended:
+            took = (max(ended) - min(started)) / SECOND
+            lines[0] += f", in {span(took)}: {(len(ended)) / max(took, 0.001):,.0f} jobs a second"
+        lines.append(f"{count(counts.popped, 'attempt')}, {counts.retried:,} of them retries")
+        durations = sorted(
+            (job.finished_at - job.started_at) / SECOND for job in self.completed if job.started_at and job.finished_at
+        )
+        if len(durations) > 1:
+            cuts = statistics.quantiles(durations, n=20, method="inclusive")
+            lines.append(
+                f"a completed job took {span(cuts[9])} (p50), {span(cuts[18])} (p95), {span(durations[-1])} at most"
+            )
+        return "\n".join(lines)
+
+    def _found(self) -> str:
+        results = [(msgspec.json.decode(job.result or "", type=FileCount), _path(job)) for job in self.completed]
+        if not results:
+            return ""
+        lines = sum(each.lines for each, _ in results)
+        words = sum(each.words for each, _ in results)
+        functions = sum(each.functions for each, _ in results)
+        read = sum(each.bytes for each, _ in results)
+        table = Table(
+            (
+                Column("size", "number"),
+                Column("lines", "number"),
+                Column("functions", "number"),
+                Column("file", "words"),
+            )
+        )
+        for each, path in sorted(results, key=lambda pair: -pair[0].bytes)[:_BIGGEST]:
+            table.add(size(each.bytes), each.lines, each.functions, path)
+        figures = f"{lines:,} lines, {words:,} words, {functions:,} functions"
+        return f"Read {size(read)}: {figures}. The biggest files:\n{plain(table)}"
+
+    def _errors(self) -> Table:
+        groups: defaultdict[str, list[StoredJob]] = defaultdict(list)
+        for job in self.dead:
+            groups[short_type(job.errors[-1].error_type) if job.errors else str(job.reason)].append(job)
+        table = Table(
+            (Column("jobs", "number"), Column("attempts", "number"), Column("error"), Column("example", "words"))
+        )
+        for name, jobs in sorted(groups.items(), key=lambda item: -len(item[1])):
+            attempts = max(job.attempt for job in jobs)
+            table.add(len(jobs), attempts, name, f"{Path(_path(jobs[0])).name}: {_message(jobs[0])}")
+        return table
+
+    def _next(self, program: str, url: str, home: Path) -> str:
+        lines = [f"export CONVEYOR_URL={shlex.quote(url)}", f"{program} status"]
+        if self.dead:
+            example = self.dead[0]
+            error = short_type(example.errors[-1].error_type) if example.errors else ""
+            lines += [
+                f"{program} failed --limit 10",
+                f"{program} show {example.id} --traceback",
+                f"{program} retry --error {error or example.reason}   # though nothing has mended the files",
+                f"{program} work --app conveyor.cli.demo_jobs:app --queue {QUEUE} --burst",
+            ]
+        else:
+            lines.append(f"{program} jobs --limit 10")
+        lines.append(f"rm -r {shlex.quote(str(home))}   # when you are done: the store and the worker's log")
+        return "What to try next, on the store of this demo:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _path(job: StoredJob) -> str:
+    return msgspec.json.decode(job.payload, type=_Arguments).path
+
+
+def _message(job: StoredJob) -> str:
+    message = one_line(job.errors[-1].message) if job.errors else ""
+    return message if len(message) <= 80 else message[:79] + "…"  # noqa: PLR2004 - what fits a line

@@ -1,0 +1,123 @@
+"""Jobs, queues and workers as JSON documents: moments in RFC 3339, durations in seconds, arguments as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from conveyor.cli.words import when
+from conveyor.records import Counts, Failure, Progress, QueueCounts, StoredJob, WorkerRecord
+
+
+def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, Any]:
+    """A job, every field of it."""
+    return {
+        "id": str(job.id),
+        "queue": job.queue,
+        "type": job.type,
+        "status": job.status.value,
+        "reason": job.reason.value if job.reason else None,
+        "note": job.note,
+        "held": job.held,
+        "cancel_requested": job.cancel_requested,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "failures": job.failures,
+        "crashes": job.crashes,
+        "max_crashes": job.max_crashes,
+        "pushed_at": when(job.pushed_at),
+        "due_at": when(job.due_at),
+        "expires_at": _moment(job.expires_at),
+        "started_at": _moment(job.started_at),
+        "finished_at": _moment(job.finished_at),
+        "lease_until": _moment(job.lease_until),
+        "worker": job.worker,
+        "unique": job.unique,
+        "arguments": parsed(job.payload),
+        "options": parsed(job.options) if job.options else {},
+        "result": None if job.result is None else parsed(job.result),
+        "progress": _progress_document(progress) if progress else None,
+        "errors": [_failure_document(failure) for failure in job.errors],
+    }
+
+
+def queue_document(queue: QueueCounts) -> dict[str, Any]:
+    """A queue: all its jobs in sum, and by priority."""
+    return {
+        "queue": queue.queue,
+        "paused": queue.paused,
+        **msgspec.to_builtins(total(queue)),
+        "oldest_ready": _moment(queue.oldest_ready),
+        "last_activity": _moment(queue.last_activity),
+        "by_priority": {
+            str(priority): msgspec.to_builtins(counts) for priority, counts in sorted(queue.by_priority.items())
+        },
+    }
+
+
+def worker_document(worker: WorkerRecord, *, stale: bool) -> dict[str, Any]:
+    """A worker as of its last beat; `stale` when that is too long ago."""
+    return {
+        "name": worker.name,
+        "host": worker.host,
+        "pid": worker.pid,
+        "state": worker.state,
+        "stale": stale,
+        "queues": list(worker.queues),
+        "processes": len(worker.children),
+        "running": worker.running,
+        "rss_bytes": worker.rss_bytes,
+        "started_at": when(worker.started_at),
+        "last_claim_at": _moment(worker.last_claim_at),
+        "beat_at": when(worker.beat_at),
+    }
+
+
+def total(queue: QueueCounts) -> Counts:
+    """The counters of all priorities together."""
+    return summed(queue.by_priority.values())
+
+
+def summed(several: Iterable[Counts]) -> Counts:
+    """Counters added field by field."""
+    out = Counts()
+    for counts in several:
+        for name in Counts.__struct_fields__:
+            setattr(out, name, getattr(out, name) + getattr(counts, name))
+    return out
+
+
+def parsed(text: str) -> Any:
+    """Stored JSON as values; the envelope of a codec, or anything else, as the text it is."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return text
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else when(at)
+
+
+def _failure_document(failure: Failure) -> dict[str, Any]:
+    return {
+        "attempt": failure.attempt,
+        "reason": failure.reason.value,
+        "error_type": failure.error_type,
+        "message": failure.message,
+        "worker": failure.worker,
+        "started_at": _moment(failure.started_at),
+        "ended_at": _moment(failure.ended_at),
+        "traceback": failure.traceback,
+    }
+
+
+def _progress_document(progress: Progress) -> dict[str, Any]:
+    return {
+        "current": progress.current,
+        "total": progress.total,
+        "message": progress.message,
+        "updated_at": when(progress.updated_at),
+    }

@@ -1,0 +1,131 @@
+"""The options that commands share, and the kinds of values they take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import click
+
+from conveyor.records import JobId
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 7 * 86_400.0}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw]?)")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds as a number, or with units: 30, 30s, 5m, 2h, 7d, 1h30m. Converts to seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; a number is seconds already."""
+        if isinstance(value, int | float):
+            return float(value)
+        parts = _PART.findall(value)
+        # A number without a unit is seconds only when it stands alone: "5m30" is more likely a slip.
+        if (
+            not parts
+            or "".join(number + unit for number, unit in parts) != value
+            or (len(parts) != 1 and any(not unit for _, unit in parts))
+        ):
+            self.fail(
+                f"{value!r} is not a duration; give seconds, or a number with ms, s, m, h, d or w: 30, 5m, 1h30m, 7d.",
+                param,
+                ctx,
+            )
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+class Number(click.ParamType[int]):
+    """A whole number from 1 up."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        text = str(value)
+        if not text.isdecimal() or int(text) < 1:
+            self.fail(f"{text!r} is not a whole number from 1 up.", param, ctx)
+        return int(text)
+
+
+class Identity(click.ParamType[JobId]):
+    """The id of a job."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> JobId:
+        """Read it; whether such a job is kept is for the command to find out."""
+        if isinstance(value, UUID):
+            return JobId(value)
+        try:
+            return JobId(UUID(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a job id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057.", param, ctx)
+
+
+DURATION: Final = Duration()
+NUMBER: Final = Number()
+IDENTITY: Final = Identity()
+
+
+def url_option(function: _Function) -> _Function:
+    """Add `--url`."""
+    return click.option(
+        "--url",
+        "-u",
+        envvar="CONVEYOR_URL",
+        metavar="URL",
+        help="The store. [default: the app's, else url in conveyor.toml, else sqlite:///conveyor.db]",
+    )(function)
+
+
+def app_option(*, help: str, required: bool = False) -> Callable[[_Function], _Function]:
+    """Add `--app`."""
+    return click.option("--app", "-A", envvar="CONVEYOR_APP", metavar="MODULE:NAME", required=required, help=help)
+
+
+def store_options(function: _Function) -> _Function:
+    """Add `--url` and `--app`, by which a command finds its store; `Target.opened` takes them."""
+    return url_option(app_option(help="The application whose store it is, unless --url names one.")(function))
+
+
+def queue_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--queue`, which may be given again and may hold several names between commas; gives a tuple `queue`."""
+    return click.option("--queue", "-q", multiple=True, metavar="QUEUE", callback=_split, help=help)
+
+
+def type_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--type`, in the same way."""
+    return click.option("--type", "-t", multiple=True, metavar="TYPE", callback=_split, help=help)
+
+
+def limit_option(default: int | None, help: str) -> Callable[[_Function], _Function]:
+    """Add `--limit`."""
+    return click.option(
+        "--limit",
+        "-n",
+        type=NUMBER,
+        default=default,
+        metavar="N",
+        show_default=default is not None,
+        help=help,
+    )
+
+
+json_option = click.option("--json", is_flag=True, help="Answer with one JSON document.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def _split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001 - click's signature
+    return split_names(values)
+
+
+def split_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in `values`, each of which may hold several between commas; each name once."""
+    return tuple(dict.fromkeys(name for value in values for part in value.split(",") if (name := part.strip())))

@@ -1,0 +1,135 @@
+"""`conveyor push`: one job from the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from conveyor.arguments import ArgumentSchema
+from conveyor.cli.command import Command
+from conveyor.cli.options import DURATION, IDENTITY, app_option, json_option, url_option
+from conveyor.cli.output import put, put_json, say
+from conveyor.cli.store import Target
+from conveyor.errors import PayloadError, UnknownJobType
+from conveyor.ids import new_id
+from conveyor.payload import Delivery
+from conveyor.priority import Priority
+from conveyor.records import JobId, NewJob
+
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
+
+_QUEUE: Final = "default"
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        'conveyor push email.welcome \'{"user_id": 7, "email": "ada@example.org"}\' --priority high',
+        "conveyor push report.build --delay 5m",
+        'echo \'{"day": "2026-11-24"}\' | conveyor push report.build - --unique daily-report',
+    ),
+    epilog=(
+        "If an active job in the queue has the same --unique key, or if the --id is taken, nothing is pushed "
+        "and the id of the job that is there is printed."
+    ),
+)
+@click.argument("type")
+@click.argument("arguments", default="{}", metavar="[JSON]")
+@click.option("--queue", "-q", metavar="QUEUE", help="Its queue. [default: as the app registers it, else default]")
+@click.option(
+    "--priority",
+    "-p",
+    type=click.Choice([level.name.lower() for level in Priority], case_sensitive=False),
+    help="How urgent it is. [default: as the app registers it, else normal]",
+)
+@click.option("--delay", "-d", type=DURATION, metavar="TIME", help="Run it no earlier than this from now: 30s, 5m.")
+@click.option("--expires", type=DURATION, metavar="TIME", help="Do not run it if it has not begun by then.")
+@click.option("--unique", metavar="KEY", help="Push nothing while a job with this key is active in the queue.")
+@click.option("--id", type=IDENTITY, metavar="ID", help="Its id; pushing the same id again changes nothing.")
+@json_option
+@app_option(help="Check the arguments against this application's job, and take its queue and priority.")
+@url_option
+@Target.opened
+def push(
+    target: Target,
+    type: str,
+    arguments: str,
+    queue: str | None,
+    priority: str | None,
+    delay: float | None,
+    expires: float | None,
+    unique: str | None,
+    id: JobId | None,
+    *,
+    json: bool,
+) -> None:
+    """Push a job of TYPE and print its id.
+
+    JSON is an object of its arguments by parameter name, or - to read it from stdin. With --app they are checked
+    against the job's signature; without, they are stored as given, and a worker checks them when it runs the job.
+    """
+    delivery = Delivery(queue=queue, priority=priority, delay=delay, expires=expires, unique=unique, id=id)
+    text = sys.stdin.read() if arguments == "-" else arguments
+    _check_object(text)
+    target.prefer_app(create=True)
+    if target.app is not None:
+        new = _checked(target.app, type, text, delivery)
+    else:
+        new = _unchecked(type, text, delivery)
+        say("Stored as given: without --app, the arguments are checked when a worker runs the job.")
+    is_known = id is not None and target.driver.get([id]) != [None]
+    (stored,) = target.driver.push([new])
+    if json:
+        put_json({"id": str(stored), "pushed": stored == new.id and not is_known})
+        return
+    put(str(stored))
+    if is_known:
+        say("Not pushed: a job with this --id is kept already.")
+    elif stored != new.id:
+        say("Not pushed: an active job of that queue has this --unique key. This is its id.")
+
+
+def _check_object(text: str) -> None:
+    try:
+        msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise PayloadError(
+            f"the arguments {text[:200]!r} are not a JSON object: {error}; "
+            "give them by parameter name, such as '{\"user_id\": 7}'"
+        ) from None
+
+
+def _checked(app: Conveyor, name: str, text: str, delivery: Delivery) -> NewJob:
+    """The job as the app itself would push it."""
+    job_type = app.job_types.get(name)
+    if job_type is None:
+        raise UnknownJobType(name, tuple(app.job_types))
+    try:
+        if isinstance(job_type.function, type):
+            instance = ArgumentSchema.of_class(job_type.function).load_instance(text)
+            return job_type.new_job(job_type.dump_instance(instance), delivery)
+        args, kwargs = ArgumentSchema.of_function(job_type.function).load(text)
+        return job_type.new_job(job_type.dump(args, kwargs), delivery)
+    except PayloadError as error:
+        # The schema speaks of a stored payload; nothing is stored yet.
+        raise PayloadError(
+            f"nothing was pushed, the arguments do not fit {name!r}: {error.__cause__ or error}"
+        ) from None
+
+
+def _unchecked(type: str, text: str, delivery: Delivery) -> NewJob:
+    """The job with its arguments as they are, for a worker that knows the type."""
+    return NewJob(
+        id=delivery.id or new_id(),
+        queue=delivery.queue or _QUEUE,
+        type=type,
+        payload=msgspec.json.format(text, indent=-1),
+        priority=delivery.priority or Priority.NORMAL,
+        delay=delivery.delay or 0.0,
+        expires=delivery.expires if isinstance(delivery.expires, float) else None,
+        unique=delivery.unique,
+    )

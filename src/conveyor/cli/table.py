@@ -1,0 +1,106 @@
+"""A table: drawn by rich on a terminal, in plain aligned columns everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from conveyor.cli.output import on_terminal, one_line, put
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+EMPTY = "-"
+"""Stands for nothing, so that every row has as many words as the header (`awk '{print $3}'`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Args:
+        title: the header; one word.
+        kind: "text"; "number" (to the right); "name" (bold) and "id", which are never cut short; or "words" for cells
+            with blanks, best in the last column.
+        spare: on a terminal, leave it out when it says nothing but 0 and "-".
+    """
+
+    title: str
+    kind: Literal["text", "number", "name", "id", "words"] = "text"
+    spare: bool = False
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of cells under columns; `styles` colours whole rows on a terminal."""
+
+    columns: Sequence[Column]
+    rows: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    styles: list[str] = field(default_factory=list[str])
+
+    def add(self, *cells: object, style: str = "") -> None:
+        """A row, with a cell for each column. `None` and "" become "-"."""
+        self.rows.append(cells)
+        self.styles.append(style)
+
+
+def plain(table: Table) -> str:
+    """The table as text, every column as wide as its widest cell, the last one as it comes."""
+    lines = [[column.title.upper() for column in table.columns], *([_cell(cell) for cell in row] for row in table.rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(table.columns))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column.kind == "number" else cell.ljust(width)
+            for cell, width, column in zip(line, widths, table.columns, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def drawn(table: Table) -> RichTable:
+    """The table for rich, without the spare columns that say nothing."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = [index for index, column in enumerate(table.columns) if not (column.spare and _says_nothing(table, index))]
+    out = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for index in shown:
+        column = table.columns[index]
+        out.add_column(
+            column.title,
+            justify="right" if column.kind == "number" else "left",
+            style="bold" if column.kind == "name" else "",
+            no_wrap=column.kind != "words",
+            overflow="fold" if column.kind == "words" else "ellipsis",
+            min_width=_widest(table, index) if column.kind in ("name", "id") else None,
+        )
+    for row, style in zip(table.rows, table.styles, strict=True):
+        # Text, never str: what jobs and errors say is not markup.
+        out.add_row(*(Text(_cell(row[index], thousands=",")) for index in shown), style=style or None)
+    return out
+
+
+def show(table: Table) -> None:
+    """Put the table out, as fits where it goes."""
+    if not on_terminal():
+        put(plain(table))
+        return
+    from rich.console import Console
+
+    Console().print(drawn(table))
+
+
+def _says_nothing(table: Table, index: int) -> bool:
+    return all(_cell(row[index]) in (EMPTY, "0") for row in table.rows)
+
+
+def _widest(table: Table, index: int) -> int:
+    return max((len(_cell(row[index])) for row in table.rows), default=1)
+
+
+def _cell(cell: object, thousands: str = "") -> str:
+    if isinstance(cell, int):
+        return f"{cell:{thousands}}"
+    return (one_line(str(cell)) if cell is not None else "") or EMPTY

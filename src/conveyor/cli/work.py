@@ -1,0 +1,127 @@
+"""`conveyor work`: the worker."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from conveyor.cli.command import Command
+from conveyor.cli.options import DURATION, NUMBER, app_option, queue_option, split_names, url_option
+from conveyor.cli.store import url_by_source
+from conveyor.worker.settings import QueueShare, WorkerSettings
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "conveyor work --app shop.jobs:app --queue emails --queue default",
+        "conveyor work --app shop.jobs:app emails:3 default:1 --processes 4",
+        "conveyor work --app shop.jobs:app --burst",
+    ),
+    epilog=(
+        "The first SIGTERM or Ctrl-C stops it in order: no new jobs, and --shutdown-timeout for the running ones, "
+        "which are then handed back uncounted. The second stops it now."
+    ),
+)
+@click.argument("queues", nargs=-1, metavar="[QUEUE[:WEIGHT]]...")
+@app_option(help="The application: the module, and the Conveyor in it.", required=True)
+@url_option
+@queue_option("Serve this queue; may be given again. [default: all queues of the app's jobs]")
+@click.option("--processes", "-p", type=NUMBER, default=1, show_default=True, metavar="N", help="Worker processes.")
+@click.option(
+    "--threads",
+    "-t",
+    type=NUMBER,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Ordinary jobs at a time in each process.",
+)
+@click.option(
+    "--async-limit",
+    "-c",
+    type=NUMBER,
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Async jobs at a time in each process.",
+)
+@click.option(
+    "--timeout",
+    type=DURATION,
+    metavar="TIME",
+    help="How long a job may run that does not say so itself. [default: no limit]",
+)
+@click.option("--burst", "--stop-when-empty", "-b", "burst", is_flag=True, help="Stop when no job is ready any more.")
+@click.option("--max-jobs", type=NUMBER, metavar="N", help="Replace a process after it has run so many jobs.")
+@click.option(
+    "--shutdown-timeout",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    metavar="TIME",
+    help="How long running jobs may take to finish when the worker is stopped.",
+)
+@click.option(
+    "--lease",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    metavar="TIME",
+    help="How long after its machine has died a worker's jobs are given to others.",
+)
+@click.option("--name", metavar="NAME", help="What to call this worker. [default: host, process id and chance]")
+@click.option(
+    "--log-level",
+    type=click.Choice(_LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="How much to log.",
+)
+@click.pass_context
+def work(
+    ctx: click.Context,
+    queues: tuple[str, ...],
+    app: str,
+    url: str | None,
+    queue: tuple[str, ...],
+    processes: int,
+    threads: int,
+    async_limit: int,
+    timeout: float | None,
+    max_jobs: int | None,
+    shutdown_timeout: float,
+    lease: float,
+    name: str | None,
+    log_level: str,
+    *,
+    burst: bool,
+) -> None:
+    """Run the jobs of an application until told to stop.
+
+    Queues are served in the order given; with weights (emails:3 default:1) they share the worker in that proportion.
+    Several may stand between commas.
+    """
+    settings = WorkerSettings(
+        app=app,
+        # One from the environment or conveyor.toml is left to the app, which reads them too: the worker must claim
+        # from the store that the app's other programs push to.
+        url=url_by_source(url)[0],
+        queues=tuple(QueueShare.parse(text) for text in dict.fromkeys(split_names(queues) + queue)),
+        processes=processes,
+        threads=threads,
+        async_limit=async_limit,
+        timeout=timeout,
+        burst=burst,
+        max_jobs=max_jobs,
+        shutdown_timeout=shutdown_timeout,
+        lease=lease,
+        name=name,
+    )
+    from conveyor.worker.supervisor import run_worker
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    ctx.exit(run_worker(settings))
