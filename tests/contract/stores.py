@@ -47,6 +47,7 @@ KINDS: Final = (
     Kind("memory", lambda directory: f"memory://{directory.name}", spans_processes=False),
     Kind("sqlite", lambda directory: f"sqlite:///{directory}/conveyor.db", spans_processes=True),
 )
+SPANNING: Final = tuple(kind for kind in KINDS if kind.spans_processes)
 
 
 @dataclass
