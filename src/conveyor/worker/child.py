@@ -1,0 +1,121 @@
+"""A worker's child process: `python -m conveyor.worker.child SOCKET TABLE SLOTS`, started by the supervisor alone."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from conveyor.config import load_app
+from conveyor.errors import ConveyorError, StoreError
+from conveyor.worker import events
+from conveyor.worker.essential import essential
+from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Freeze, Ready, Thaw, ToChild, Unfit
+from conveyor.worker.slots import SlotTable
+from conveyor.worker.store import Patience
+
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
+    from conveyor.worker.engine import Engine
+
+SWITCH_INTERVAL: Final = 0.000_5
+"""Seconds. Every step of SQLite gives the interpreter lock away and takes it back, and beside a busy main thread each
+taking costs up to a whole interval. With the usual 5 ms the threads that claim and settle would starve the jobs."""
+
+UNFIT: Final = 3
+"""The exit code of a child that could not begin."""
+
+logger: Final = logging.getLogger("conveyor.worker")
+
+
+def main(arguments: list[str]) -> int:
+    """Be a child until drained, or until the supervisor is gone."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    # A service manager's SIGTERM to all reaches us too; what it means is the supervisor's to say. Handlers instead of
+    # SIG_IGN, which the programs that jobs start would inherit.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _ignore)
+    end, table, count = (int(argument) for argument in arguments)
+    channel = Channel(socket.socket(fileno=end), ToChild)
+    slots = SlotTable(table, count)
+    begin = _first(channel)
+    if begin is None:
+        return 0
+    sys.path[:] = begin.path
+    events.configure(begin.log_level)
+    try:
+        app = load_app(begin.settings.app)
+        if begin.settings.url is not None:
+            app.url = begin.settings.url
+        _open(app)
+        # It imports what the jobs are checked with, so only now is it known to be there.
+        from conveyor.worker.engine import Engine
+
+        engine = Engine(app, begin, slots, channel.send)
+    except ConveyorError as error:
+        channel.send(Unfit(str(error)))
+        return UNFIT
+    essential("conveyor-control", lambda: _listen(channel, engine)).start()
+    # What is loaded now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    channel.send(Ready())
+    engine.run()
+    with contextlib.suppress(StoreError):
+        app.close()
+    return 0
+
+
+def _first(channel: Channel) -> Begin | None:
+    while (messages := channel.receive()) is not None:
+        for message in messages:
+            if isinstance(message, Begin):
+                return message
+    return None
+
+
+def _open(app: Conveyor) -> None:
+    """Open the store, however long it takes."""
+    patience = Patience("open the store")
+    while True:
+        try:
+            app.driver.counts(())
+        except StoreError as error:
+            from conveyor.errors import SchemaMismatch
+
+            if isinstance(error, SchemaMismatch):
+                raise
+            patience.pause(error)
+        else:
+            patience.succeeded()
+            return
+
+
+def _listen(channel: Channel, engine: Engine) -> None:
+    """Do what the supervisor says; end with it."""
+    while (messages := channel.receive()) is not None:
+        for message in messages:
+            match message:
+                case Drain():
+                    engine.drain()
+                case Freeze():
+                    engine.freeze()
+                case Thaw():
+                    engine.thaw()
+                case Cancel(key):
+                    engine.cancel(key)
+                case _:
+                    raise AssertionError(message)
+    engine.abandon()
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """The supervisor says when to stop."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""From the end of a run to its outcome."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from conveyor import lifecycle
+from conveyor.errors import PayloadError
+from conveyor.failures import after_error, failure_of
+from conveyor.records import Claim, NewJob, Outcome, Reason
+from conveyor.worker.plans import Plan
+
+_OURS: Final = (
+    os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - compared with the text in a code object
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "job_type.py"),  # noqa: PTH118, PTH120 - likewise
+)
+
+
+def completed(  # noqa: PLR0917 - once for each job, where naming six arguments is time that shows
+    claim: Claim, plan: Plan, value: Any, follow_ups: tuple[NewJob, ...], started_at: int, ended_at: int
+) -> Outcome:
+    """A run that returned `value`. Where that cannot be kept, the job is complete all the same, and says so."""
+    result: str | None = None
+    note: str | None = None
+    if value is not None:
+        try:
+            result = plan.dump(value)
+        except PayloadError as error:
+            # Running it again would return the same, and do its work twice.
+            note = str(error)
+    return Outcome(
+        claim=claim,
+        status=lifecycle.COMPLETED,
+        failures=claim.failures,
+        crashes=claim.crashes,
+        result=result,
+        note=note,
+        started_at=started_at,
+        ended_at=ended_at,
+        follow_ups=follow_ups,
+    )
+
+
+def raised(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
+    """A run that raised, whatever it raised: SystemExit and KeyboardInterrupt are failures of the job too."""
+    error.__traceback__ = _without_ours(error.__traceback__)
+    retry = plan.retry_of(claim)
+    outcome = after_error(claim, error, retry, worker=worker, started_at=started_at, ended_at=ended_at)
+    # The frames hold the job's arguments, and this error would hold them until the next collection.
+    error.__traceback__ = None
+    return _storable(outcome)
+
+
+def unreadable(claim: Claim, error: PayloadError, worker: str) -> Outcome:
+    """A claim whose payload or options cannot be read: it never ran."""
+    return _storable(lifecycle.unreadable(claim, failure_of(error, claim, Reason.UNREADABLE, worker=worker)))
+
+
+def unknown(claim: Claim) -> Outcome:
+    """A claim of a type that is not registered here."""
+    return lifecycle.held(
+        claim, f"no job of type {claim.type!r} is registered with this worker; it runs when a worker knows the type"
+    )
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback from the job's own first frame on; all of it when it never came so far."""
+    inner = traceback
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
+        inner = inner.tb_next
+    return inner or traceback
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome with texts that any store can keep: half a surrogate pair has no UTF-8."""
+    failure = outcome.failure
+    if failure is not None:
+        message, traceback = _clean(failure.message), _clean(failure.traceback)
+        if message is not failure.message or traceback is not failure.traceback:
+            failure = msgspec.structs.replace(failure, message=message, traceback=traceback)
+            return msgspec.structs.replace(outcome, failure=failure)
+    return outcome
+
+
+def _clean(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="backslashreplace").decode()
+    return text

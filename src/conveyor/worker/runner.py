@@ -1,0 +1,179 @@
+"""The thread that runs sync jobs, one after another. Every microsecond here is paid by every job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from conveyor.context import running
+from conveyor.errors import PayloadError, StoreError
+from conveyor.records import Claim, ClaimKey, Outcome
+from conveyor.signals import JobCancelled, JobTimeout
+from conveyor.worker import endings, events
+from conveyor.worker.buffer import Buffer
+from conveyor.worker.guards import CANCELLED, Guard, timed_out
+from conveyor.worker.plans import Plan
+from conveyor.worker.store import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conveyor.app import Conveyor
+    from conveyor.worker.settler import Settler
+    from conveyor.worker.slots import SlotTable
+
+BILLION: Final = 1_000_000_000
+
+
+class Bench:
+    """What all runners of a child work with."""
+
+    __slots__ = ("app", "lease", "name", "plans", "settler", "slots")
+
+    def __init__(
+        self,
+        app: Conveyor,
+        plans: Mapping[str, Plan],
+        slots: SlotTable,
+        settler: Settler,
+        *,
+        name: str,
+        lease: float,
+    ) -> None:
+        self.app: Final = app
+        self.plans: Final = plans
+        self.slots: Final = slots
+        self.settler: Final = settler
+        self.name: Final = name
+        self.lease: Final = lease
+
+    def end(self, slot: int, outcome: Outcome, since: int) -> None:
+        """A run in this slot has ended."""
+        claim = outcome.claim
+        if claim.max_crashes == 1:
+            # Nobody may run it again, so it stays in its slot, where a crash would find it, until the store knows that
+            # it has ended. Its time no longer runs.
+            self.slots.begin(slot, claim.id, claim.attempt, since, 0)
+            self.settler.settle_now(outcome)
+        else:
+            self.settler.add(outcome)
+
+    def still_ours(self, claim: Claim, buffer: Buffer) -> bool:
+        """Whether a claim may still be run that has waited so long that its lease may have lapsed.
+
+        A process that was stopped, on a machine that was asleep, comes here first when it wakes: somebody else may have
+        run its jobs meanwhile. What waits behind this claim is asked about too, and thrown out where it is lost.
+        """
+        behind = buffer.take_back()
+        asked = [claim, *behind]
+        valid_until = time.time_ns() + round(self.lease * BILLION)
+        patience = Patience("extend leases")
+        while True:
+            try:
+                held = self.app.driver.extend([ClaimKey(each.id, each.attempt) for each in asked], self.lease)
+                break
+            except StoreError as error:
+                time.sleep(patience.failed(error))
+                valid_until = time.time_ns() + round(self.lease * BILLION)
+        patience.succeeded()
+        for each, is_held in zip(asked, held, strict=True):
+            if not is_held:
+                events.lost(each)
+        # To the front: what came in the meantime was claimed later.
+        buffer.waiting.extendleft(each for each, is_held in zip(behind[::-1], held[:0:-1], strict=True) if is_held)
+        buffer.valid_until = valid_until
+        return held[0]
+
+
+class Runner:
+    """Runs what waits in a buffer, on the thread that calls `run`."""
+
+    def __init__(self, bench: Bench, buffer: Buffer, slot: int, guard: Guard) -> None:
+        self._bench = bench
+        self._buffer = buffer
+        self._slot = slot
+        self.guard: Final = guard
+
+    def run(self) -> None:
+        """Run jobs until the buffer is closed and empty."""
+        buffer = self._buffer
+        waiting = buffer.waiting
+        next_claim = waiting.popleft
+        perform = self._perform
+        claim: Claim | None
+        while True:
+            try:
+                claim = next_claim()
+            except IndexError:
+                claim = self._rest()
+                if claim is None:
+                    return
+            if len(waiting) <= buffer.low:
+                buffer.reached_low()
+            perform(claim)
+
+    def _rest(self) -> Claim | None:
+        """Nothing waits: until something does."""
+        bench, buffer = self._bench, self._buffer
+        bench.slots.clear(self._slot)
+        if buffer.free + 1 >= buffer.capacity:
+            bench.settler.flush()
+        return buffer.wait()
+
+    def _perform(self, claim: Claim) -> None:
+        bench, buffer, guard = self._bench, self._buffer, self.guard
+        began = time.time_ns()
+        if began > buffer.valid_until:
+            bench.slots.clear(self._slot)
+            if not bench.still_ours(claim, buffer):
+                return
+            began = time.time_ns()
+        since = time.monotonic_ns()
+        plan = bench.plans.get(claim.type)
+        if plan is None:
+            bench.settler.add(endings.unknown(claim))
+            return
+        try:
+            timeout = plan.timeout_of(claim) if claim.options else plan.timeout_ns
+        except PayloadError as error:
+            bench.settler.add(endings.unreadable(claim, error, bench.name))
+            return
+        until = since + timeout if timeout else 0
+        buffer.started_at = since
+        # Before the payload is read: reading runs code of the user's, which may hang or take the process down.
+        bench.slots.begin(self._slot, claim.id, claim.attempt, since, until)
+
+        value: Any = None
+        failed: BaseException | None = None
+        is_read = False
+        with running(claim, bench.app) as current:
+            try:
+                guard.begin(claim, since, until)
+                try:
+                    call = plan.load(claim.payload)
+                    is_read = True
+                    value = call()
+                finally:
+                    guard.end()
+            except BaseException as error:  # noqa: BLE001 - whatever a job raises, the child goes on
+                failed = error
+
+        started_at = began // 1000
+        ended_at = (began + time.monotonic_ns() - since) // 1000
+        if failed is None:
+            outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
+        elif not is_read and isinstance(failed, PayloadError):
+            outcome = endings.unreadable(claim, failed, bench.name)
+        else:
+            _explain(failed, since, until)
+            outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        bench.end(self._slot, outcome, since)
+
+
+def _explain(error: BaseException, since: int, until: int) -> None:
+    """Give what the interpreter raised in a thread, which has no words, its words."""
+    if not error.args:
+        if isinstance(error, JobTimeout):
+            error.args = timed_out(since, until).args
+        elif isinstance(error, JobCancelled):
+            error.args = (CANCELLED,)

@@ -1,0 +1,189 @@
+"""The thread that tells the store what became of jobs: in batches, 10 ms late at most, at once when nothing runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from conveyor.drivers.base import STEP, Driver
+from conveyor.errors import StoreError
+from conveyor.metrics import Measurements
+from conveyor.records import ClaimKey, JobStatus, Outcome, Reason
+from conveyor.worker import events
+from conveyor.worker.essential import essential
+from conveyor.worker.estimates import Estimates
+from conveyor.worker.store import Patience
+
+LATEST: Final = 0.010
+"""Seconds an outcome waits for company, at most."""
+
+METRICS_EVERY: Final = 1.0
+"""Seconds."""
+
+_RUNS_THAT_FAILED: Final = frozenset({Reason.FAILED, Reason.TIMED_OUT, Reason.GIVEN_UP})
+
+logger: Final = logging.getLogger("conveyor.worker")
+
+
+class Settler:
+    """Takes outcomes from any thread, settles them on its own, and keeps them while the store is away.
+
+    Args:
+        driver: where to settle.
+        estimates: learns how long jobs take.
+    """
+
+    def __init__(self, driver: Driver, estimates: Estimates) -> None:
+        self._driver = driver
+        self._estimates = estimates
+        self._measured = Measurements()
+        self._measured_at = time.monotonic()
+        self._ended: Final[deque[Outcome]] = deque()
+        self._taken = 0
+        self._awaited: dict[ClaimKey, threading.Event] = {}
+        self._wake = threading.Event()
+        self._asleep = False
+        self._urgent = False
+        self._stopping = False
+        self._store = Patience("settle jobs")
+        self._metrics_store = Patience("record metrics")
+        self._thread = essential("conveyor-settler", self._run)
+
+    def start(self) -> None:
+        """Settle from now on, on a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Settle everything there is, however long the store is away, and end. Safe twice and unstarted."""
+        self._stopping = True
+        self.flush()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def held(self) -> int:
+        """How many outcomes are not settled yet."""
+        return len(self._ended) + self._taken
+
+    def add(self, outcome: Outcome) -> None:
+        """A run has ended."""
+        self._ended.append(outcome)
+        if self._asleep:
+            self._asleep = False
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Nothing else runs: what has ended need not wait for company."""
+        self._urgent = True
+        self._wake.set()
+
+    def add_all(self, outcomes: Sequence[Outcome]) -> None:
+        """These are to be settled at once."""
+        self._ended.extend(outcomes)
+        self.flush()
+
+    def settle_now(self, outcome: Outcome) -> None:
+        """As `add`, and wait until the store knows."""
+        done = self._awaited[ClaimKey(outcome.claim.id, outcome.claim.attempt)] = threading.Event()
+        self.add_all([outcome])
+        done.wait()
+
+    def run_once(self) -> None:
+        """Settle what there is."""
+        ended = self._ended
+        while ended:
+            # Counted before they leave the line, so that nobody finds them in neither place.
+            self._taken = count = min(len(ended), STEP)
+            batch = [ended.popleft() for _ in range(count)]
+            self._settle(batch)
+            self._taken = 0
+            if self._awaited:
+                for outcome in batch:
+                    if (done := self._awaited.pop(ClaimKey(outcome.claim.id, outcome.claim.attempt), None)) is not None:
+                        done.set()
+
+    def _run(self) -> None:
+        while True:
+            if self._ended:
+                if not self._urgent:
+                    self._wake.wait(LATEST)
+                self._urgent = False
+                self._wake.clear()
+                self.run_once()
+            elif self._stopping:
+                break
+            else:
+                self._asleep = True
+                # What came between the look and the word is not slept over.
+                if not self._ended:
+                    self._wake.wait(None if self._measured.is_empty else METRICS_EVERY)
+                self._asleep = False
+                self._wake.clear()
+            if time.monotonic() - self._measured_at >= METRICS_EVERY:
+                self._measure()
+        self._measure()
+
+    def _settle(self, batch: list[Outcome]) -> None:
+        again = False
+        while True:
+            try:
+                held = self._driver.settle(batch)
+            except StoreError as error:
+                again = True
+                time.sleep(self._store.failed(error))
+            except Exception:  # a defect, ours or the driver's: it must not take every other outcome with it
+                if len(batch) == 1:
+                    logger.exception("an outcome cannot be settled; its job is offered again when its lease lapses")
+                    return
+                for outcome in batch:
+                    self._settle([outcome])
+                return
+            else:
+                self._store.succeeded()
+                self._note(batch, held, again=again)
+                return
+
+    def _note(self, batch: list[Outcome], held: Sequence[bool], *, again: bool) -> None:
+        """What the store has answered: into the log, the metrics and the estimates."""
+        durations: dict[str, list[int]] = {}
+        run = self._measured.run
+        logs_success = events.logger.isEnabledFor(logging.DEBUG)
+        for outcome, is_held in zip(batch, held, strict=True):
+            if not is_held:
+                # A try whose answer was lost may have settled it.
+                if not again:
+                    events.refused(outcome)
+                continue
+            completed = outcome.status is JobStatus.COMPLETED
+            if not completed or outcome.note or logs_success:
+                events.settled(outcome)
+            started_at, ended_at = outcome.started_at, outcome.ended_at
+            if started_at is None or ended_at is None:
+                continue
+            duration = ended_at - started_at
+            claim = outcome.claim
+            if claim.type in durations:
+                durations[claim.type].append(duration)
+            else:
+                durations[claim.type] = [duration]
+            if completed:
+                run(claim.type, claim.queue, ended_at, duration, failed=False)
+            elif outcome.failure is not None and outcome.failure.reason in _RUNS_THAT_FAILED:
+                run(claim.type, claim.queue, ended_at, duration, failed=True)
+        for type, times in durations.items():
+            self._estimates.learn(type, sum(times), len(times))
+
+    def _measure(self) -> None:
+        self._measured_at = time.monotonic()
+        if metrics := self._measured.take():
+            try:
+                self._driver.add_metrics(metrics)
+            except StoreError as error:
+                self._metrics_store.failed(error)
+                self._measured.put_back(metrics)
+            else:
+                self._metrics_store.succeeded()

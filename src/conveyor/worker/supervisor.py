@@ -1,0 +1,417 @@
+"""The supervisor: starts the children, watches them, replaces those that end, and stops them in order."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, assert_never
+
+from conveyor.config import load_app
+from conveyor.drivers.base import Driver
+from conveyor.errors import ConfigError, SchemaMismatch, StoreError
+from conveyor.records import ClaimKey
+from conveyor.worker import events
+from conveyor.worker.aftermath import Verdict
+from conveyor.worker.engine import slots_needed
+from conveyor.worker.messages import (
+    Begin,
+    Cancel,
+    Drain,
+    Freeze,
+    FromChild,
+    Frozen,
+    Idle,
+    Ready,
+    Retiring,
+    Unfit,
+)
+from conveyor.worker.offspring import Offspring, State
+from conveyor.worker.orders import Orders
+from conveyor.worker.plans import BILLION, plans_of
+from conveyor.worker.settings import QueueShare, WorkerSettings, new_name
+from conveyor.worker.store import Patience
+from conveyor.worker.upkeep import Upkeep
+from conveyor.worker.watch import overdue
+
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
+
+TICK: Final = 0.25
+"""Seconds between two looks at what runs, at most."""
+
+SHORT_LIFE: Final = 5.0
+"""Seconds; a child that ends sooner may do so again, so its successor is not started at once for ever."""
+
+FAILED: Final = 1
+"""The exit code when the children cannot even begin."""
+
+_SIGN_OFF: Final = 5.0
+"""Seconds to settle what was left, at the end."""
+
+logger: Final = logging.getLogger("conveyor.worker")
+
+
+def run_worker(settings: WorkerSettings) -> int:
+    """Work until told to stop: the first SIGTERM or SIGINT drains, the second ends it now. Call it in the main thread.
+
+    Answers the exit code: 0 when it drained, or was a burst that is done; 128 and the signal's number when a second
+    signal ended it; 1 when its children cannot begin.
+
+    Raises:
+        ConfigError, SchemaMismatch: the application or the store cannot work.
+    """
+    events.configure(logging.INFO)
+    app = load_app(settings.app)
+    if settings.url is not None:
+        app.url = settings.url
+    if app.url.partition(":")[0] == "memory":
+        raise ConfigError(
+            f"the store is {app.url}, which lives in one process, so child processes cannot share it; "
+            "give the worker a store such as sqlite:///conveyor.db"
+        )
+    orders = Orders()
+    try:
+        return Supervisor(app, settings, orders).run()
+    finally:
+        orders.close()
+
+
+class Supervisor:
+    """A worker's first process. Runs no job itself."""
+
+    def __init__(self, app: Conveyor, settings: WorkerSettings, orders: Orders) -> None:
+        self._app = app
+        self._settings = settings
+        self._orders = orders
+        self._name = settings.name or new_name()
+        self._queues = settings.queues or tuple(QueueShare(name) for name in _queues_of(app))
+        self._children: list[Offspring] = []
+        self._began = 0
+        self._short_lives = 0
+        self._next_start = 0.0
+        self._has_worked = False
+        self._cancelled: dict[ClaimKey, int] = {}
+        self._wanted: deque[ClaimKey] = deque()
+        self._to_replace: deque[Offspring] = deque()
+        self._deadline: float | None = None
+        self._exit_code = 0
+        self._selector = selectors.DefaultSelector()
+        self._upkeep: Upkeep
+        self._driver: Driver
+
+    def run(self) -> int:
+        """Work until drained or ended; see `run_worker`."""
+        self._announce_start()
+        if not self._open():
+            return 0
+        plans = plans_of(self._app.job_types, self._settings.timeout)
+        self._upkeep = Upkeep(
+            self._driver,
+            plans,
+            lease=self._settings.lease,
+            name=self._name,
+            queues=[share.name for share in self._queues],
+            children=lambda: tuple(self._children),
+            on_cancel=self._want_cancelled,
+        )
+        self._upkeep.start()
+        try:
+            self._loop()
+        finally:
+            for child in self._children:
+                child.kill({})
+            while self._children:
+                self._reap()
+                time.sleep(0.001)
+            self._selector.close()
+            self._upkeep.stop(_SIGN_OFF)
+            self._app.close()
+        logger.info("worker %s has stopped", self._name)
+        return self._exit_code
+
+    def _announce_start(self) -> None:
+        settings = self._settings
+        queues = ", ".join(s.name if s.weight is None else f"{s.name}:{s.weight}" for s in self._queues)
+        logger.info(
+            "worker %s: %d job types, queues %s, %d x (%d sync, %d async) jobs at a time",
+            self._name,
+            len(self._app.job_types),
+            queues,
+            settings.processes,
+            settings.threads,
+            settings.async_limit,
+        )
+        timed = [job_type for job_type in self._app.job_types.values() if job_type.timeout and not job_type.is_async]
+        if settings.threads > 1 and (timed or settings.timeout):
+            logger.warning(
+                "with %d threads a sync job that waits in C code is not interrupted at its timeout; %g s later its "
+                "process is killed, and the jobs beside it begin again. Use processes for jobs with a timeout",
+                settings.threads,
+                settings.grace,
+            )
+
+    def _open(self) -> bool:
+        """Open the store, however long it takes; False when told to stop first."""
+        patience = Patience("open the store", self._orders.stopping)
+        while not self._orders.stopping.is_set():
+            try:
+                self._driver = self._app.driver
+                self._driver.counts(())
+            except SchemaMismatch:
+                raise
+            except StoreError as error:
+                patience.pause(error)
+            else:
+                patience.succeeded()
+                return True
+        return False
+
+    # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _loop(self) -> None:
+        tick = min(TICK, max(0.01, self._settings.grace / 4))
+        self._selector.register(self._orders, selectors.EVENT_READ)
+        while True:
+            self._staff()
+            if self._deadline is not None and not self._children:
+                return
+            for ready, _ in self._selector.select(tick):
+                if isinstance(ready.data, Offspring):
+                    self._hear(ready.data)
+            self._obey()
+            self._reap()
+            self._pass_on_cancellations()
+            self._stop_the_overdue()
+            if self._settings.burst:
+                self._see_whether_done()
+
+    def _obey(self) -> None:
+        """What signals have said."""
+        orders = self._orders.take()
+        for number in orders.stops:
+            if self._deadline is None:
+                logger.info("%s: draining for at most %g s", number.name, self._settings.shutdown_timeout)
+                self._drain()
+            else:
+                logger.warning("%s: stopping now", number.name)
+                self._exit_code = 128 + number
+                self._deadline = 0.0
+        if orders.restart and self._deadline is None:
+            logger.info("SIGHUP: replacing the children one by one")
+            self._to_replace.extend(child for child in self._children if not child.is_standby)
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            for child in self._children:
+                child.kill({})
+
+    def _drain(self) -> None:
+        self._deadline = time.monotonic() + self._settings.shutdown_timeout
+        self._to_replace.clear()
+        self._upkeep.announce("draining")
+        for child in self._children:
+            if child.state is State.STARTING:
+                child.kill({})
+            else:
+                child.state = State.DRAINING
+                child.send(Drain())
+
+    # ── children ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _staff(self) -> None:
+        """Start the children that are missing."""
+        if self._deadline is not None:
+            return
+        self._roll()
+        now = time.monotonic()
+        places = sum(not child.is_standby and child.state is not State.DRAINING for child in self._children)
+        for _ in range(self._settings.processes - places):
+            if now < self._next_start:
+                return
+            self._start(is_standby=False)
+        for child in tuple(self._children):
+            if child.successor is child and now >= self._next_start:
+                child.successor = self._start(is_standby=True)
+
+    def _start(self, *, is_standby: bool) -> Offspring:
+        self._began += 1
+        settings = self._settings
+        begin = Begin(
+            settings=settings,
+            name=f"{self._name}.{self._began}",
+            queues=self._queues,
+            path=tuple(sys.path),
+            log_level=logging.getLogger().getEffectiveLevel(),
+            standby=is_standby,
+        )
+        child = Offspring(begin, slots_needed(settings.threads, settings.async_limit), settings.threads)
+        self._children.append(child)
+        self._selector.register(child.channel.socket, selectors.EVENT_READ, child)
+        return child
+
+    def _roll(self) -> None:
+        """Go on replacing the children one by one: the next when the last one's successor has taken over."""
+        while self._to_replace:
+            child = self._to_replace[0]
+            if child in self._children and child.state is not State.DRAINING:
+                if child.successor is None:
+                    child.successor = child
+                return
+            self._to_replace.popleft()
+
+    def _hear(self, child: Offspring) -> None:
+        messages = child.channel.receive()
+        if messages is None:
+            # It has closed its end, so it ends or has ended; `_reap` will know.
+            self._selector.unregister(child.channel.socket)
+            return
+        for message in messages:
+            self._heed(child, message)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the channel decodes nothing else
+
+    def _heed(self, child: Offspring, message: FromChild) -> None:
+        match message:
+            case Ready():
+                child.was_ready = self._has_worked = True
+                self._upkeep.announce("running")
+                child.state = State.STANDBY if child.is_standby else State.WORKING
+                if self._to_replace and self._to_replace[0].successor is child:
+                    self._replace(self._to_replace.popleft(), child)
+            case Unfit(reason):
+                child.unfit = reason
+            case Retiring():
+                if child.successor is None and self._deadline is None:
+                    child.successor = child
+            case Idle():
+                child.is_idle = True
+            case Frozen(quiet):
+                child.is_quiet = quiet
+            case _:
+                assert_never(message)
+
+    def _replace(self, old: Offspring, new: Offspring) -> None:
+        old.successor = None
+        old.state = State.DRAINING
+        old.send(Drain())
+        new.thaw()
+
+    def _reap(self) -> None:
+        """See which children have ended, and what has to follow from it."""
+        for child in tuple(self._children):
+            aftermath = child.end()
+            if aftermath is None:
+                continue
+            self._children.remove(child)
+            if child.channel.socket in self._selector.get_map():
+                self._selector.unregister(child.channel.socket)
+            child.channel.socket.close()
+            self._upkeep.bury(aftermath)
+            self._cancelled = {key: at for key, at in self._cancelled.items() if key not in aftermath.verdicts}
+            self._mourn(child)
+        self._orders.reap_strangers({child.pid for child in self._children})
+
+    def _mourn(self, child: Offspring) -> None:
+        code = child.exit_code
+        for other in self._children:
+            if other.successor is child:
+                # It was to take over from another one, which still lives.
+                other.successor = other
+        if (successor := child.successor) is not None and successor in self._children:
+            successor.thaw()
+        if self._settings.burst:
+            self._thaw_all()
+        if self._deadline is not None or (code == 0 and child.was_ready):
+            return
+        lived = time.monotonic() - child.started
+        self._short_lives = self._short_lives + 1 if lived < SHORT_LIFE else 0
+        pause = 0.0
+        if not child.was_ready:
+            pause = min(30.0, 0.5 * 2 ** min(self._short_lives, 10))
+        elif self._short_lives > 3:  # noqa: PLR2004 - the crashes a poison job is usually allowed
+            pause = min(10.0, 0.1 * 2 ** min(self._short_lives - 3, 10))
+        self._next_start = time.monotonic() + pause
+        how = (
+            child.unfit
+            or f"it ended with {f'signal {-code}' if code is not None and code < 0 else f'exit code {code}'}"
+        )
+        if not child.was_ready and not self._has_worked:
+            logger.critical("child %s could not begin: %s", child.name, how)
+            self._exit_code = FAILED
+            self._drain()
+            return
+        logger.error(
+            "child %s is lost: %s; starting another one%s", child.name, how, f" in {pause:g} s" if pause else ""
+        )
+
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _want_cancelled(self, keys: Sequence[ClaimKey]) -> None:
+        """Called by the upkeep's thread."""
+        self._wanted.extend(keys)
+        self._orders.wake()
+
+    def _pass_on_cancellations(self) -> None:
+        while self._wanted:
+            key = self._wanted.popleft()
+            # Its time to end begins when it is seen running; while it only waits somewhere, it is handed back.
+            for child in self._children:
+                child.send(Cancel(key))
+                if key not in self._cancelled and any(job.key == key for job in child.slots.running()):
+                    self._cancelled[key] = time.monotonic_ns()
+
+    def _stop_the_overdue(self) -> None:
+        grace = round(self._settings.grace * BILLION)
+        for child in self._children:
+            if child.is_killed:
+                continue
+            verdicts: Mapping[ClaimKey, Verdict] | None = overdue(
+                child.slots.running(),
+                child.slots.header(),
+                self._cancelled,
+                threads=self._settings.threads,
+                grace=grace,
+                now=time.monotonic_ns(),
+            )
+            if verdicts is not None:
+                logger.warning("killing child %s: a job in it did not end when it was told to", child.name)
+                child.kill(verdicts)
+
+    # ── burst ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _see_whether_done(self) -> None:
+        """End a burst: when all children have been idle, none may claim, none has anything, and nothing is ready."""
+        children = self._children
+        if self._deadline is not None or len(children) < self._settings.processes or self._upkeep.is_busy:
+            return
+        if not all(child.is_idle and child.state is State.WORKING for child in children):
+            return
+        if not self._is_asking:
+            self._is_asking = True
+            for child in children:
+                child.is_quiet = None
+                child.send(Freeze())
+        elif all(child.is_quiet is not None for child in children):
+            if all(child.is_quiet for child in children) and not self._is_anything_ready():
+                self._drain()
+            else:
+                self._thaw_all()
+
+    _is_asking = False
+
+    def _thaw_all(self) -> None:
+        self._is_asking = False
+        for child in self._children:
+            if not child.is_standby:
+                child.thaw()
+
+    def _is_anything_ready(self) -> bool:
+        try:
+            return self._driver.wait([share.name for share in self._queues], 0.0)
+        except StoreError:
+            return True
+
+
+def _queues_of(app: Conveyor) -> list[str]:
+    """Every queue that the registered jobs name, and the application's own."""
+    return sorted({app.default_queue, *(job_type.queue for job_type in app.job_types.values())})

@@ -1,0 +1,202 @@
+"""The supervisor's thread for the store: leases, heartbeat, tending, and the claims of children that are no more.
+
+Apart from the thread that watches the children, so that a store that does not answer hides no death.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+from conveyor.drivers.base import Driver
+from conveyor.errors import StoreError
+from conveyor.maintenance import Tending
+from conveyor.records import Claim, ClaimKey, WorkerRecord
+from conveyor.worker import events
+from conveyor.worker.aftermath import Aftermath, outcomes_of
+from conveyor.worker.essential import essential
+from conveyor.worker.memory import resident_bytes
+from conveyor.worker.offspring import Offspring
+from conveyor.worker.plans import Plan
+from conveyor.worker.store import Patience
+
+BEAT_BUSY: Final = 2.0
+BEAT_IDLE: Final = 8.0
+"""Seconds between two heartbeats while jobs run, and while none does. Wishes to cancel come back with them."""
+
+logger: Final = logging.getLogger("conveyor.worker")
+
+
+class Upkeep:
+    """Looks after the store until stopped.
+
+    Args:
+        record: what the worker says of itself; filled in here before each beat.
+        children: answers the children that live now.
+        on_cancel: told which running jobs someone wants stopped; again with every beat until they have ended.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        plans: Mapping[str, Plan],
+        *,
+        lease: float,
+        name: str,
+        queues: Sequence[str],
+        children: Callable[[], Sequence[Offspring]],
+        on_cancel: Callable[[Sequence[ClaimKey]], None],
+    ) -> None:
+        self._driver = driver
+        self._plans = plans
+        self._lease = lease
+        self._name = name
+        self._queues = tuple(queues)
+        self._children = children
+        self._on_cancel = on_cancel
+        self._started_at = time.time_ns() // 1000
+        self._host = socket.gethostname()
+        self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=events.settled)
+        self._aftermaths: deque[Aftermath] = deque()
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._store = Patience("reach the store", self._wake)
+        self._due = {self._extend: 0.0, self._beat: 0.0, self._tend: 0.0}
+        self._next_idle_beat = 0.0
+        self.state = "starting"
+        self._thread = essential("conveyor-upkeep", self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Settle what dead children held, leave, and end; give up after `timeout` seconds. Safe twice and unstarted."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def bury(self, aftermath: Aftermath) -> None:
+        """Settle the claims of a child that is no more, as soon as the store lets."""
+        self._aftermaths.append(aftermath)
+        self._wake.set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Claims of dead children are not settled yet."""
+        return bool(self._aftermaths)
+
+    def announce(self, state: str) -> None:
+        """Say in the next heartbeat, which comes now, what the worker does: starting, running or draining."""
+        self.state = state
+        self._due[self._beat] = self._next_idle_beat = 0.0
+        self._wake.set()
+
+    def run_once(self) -> float:
+        """Do what is due; answer the seconds until something else is.
+
+        Raises:
+            StoreError: the store does not answer; what was due still is.
+        """
+        while self._aftermaths:
+            self._bury(self._aftermaths[0])
+            self._aftermaths.popleft()
+        # In this order: leases are extended before others' are found to have lapsed.
+        for duty, due in list(self._due.items()):
+            if time.monotonic() >= due:
+                self._due[duty] = time.monotonic() + duty()
+        return max(0.0, min(self._due.values()) - time.monotonic())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set() or self._aftermaths:
+            try:
+                pause = self.run_once()
+            except StoreError as error:
+                self._wake.clear()
+                self._store.pause(error)
+                continue
+            if self._store.is_tried:
+                # Everybody else's leases may have lapsed meanwhile as ours have: let all extend theirs first.
+                self._tending.spare(self._lease / 3)
+                self._due[self._extend] = 0.0
+            self._store.succeeded()
+            if not self._stopping.is_set():
+                self._wake.wait(pause)
+                self._wake.clear()
+        try:
+            self._driver.leave(self._name)
+        except StoreError as error:
+            logger.warning("could not sign off, so this worker is listed until it is cleaned up: %s", error)
+
+    def _bury(self, aftermath: Aftermath) -> None:
+        claims = self._driver.held_by([aftermath.child])
+        if not claims:
+            return
+        outcomes = outcomes_of(aftermath, claims, self._plans)
+        for outcome, held in zip(outcomes, self._driver.settle(outcomes), strict=True):
+            if held:
+                events.settled(outcome)
+
+    def _extend(self) -> float:
+        keys: list[ClaimKey] = []
+        holders: list[str] = []
+        for child in self._children():
+            if child.slots.header().held:
+                holders.append(child.name)
+            else:
+                keys += [job.key for job in child.slots.running()]
+        if holders:
+            # What waits or is unsettled in there is known to the store alone.
+            keys += _keys(self._driver.held_by(holders))
+        if keys:
+            self._driver.extend(keys, self._lease)
+        return self._lease / 3
+
+    def _keep(self, claims: Sequence[Claim]) -> Collection[ClaimKey]:
+        """Which lapsed claims are our own children's: they live, so their leases are only late."""
+        if not (names := [child.name for child in self._children()]):
+            return ()
+        ours = _keys(self._driver.held_by(names))
+        if ours and not {(claim.id, claim.attempt) for claim in claims}.isdisjoint(
+            (key.id, key.attempt) for key in ours
+        ):
+            self._driver.extend(ours, self._lease)
+        return set(ours)
+
+    def _tend(self) -> float:
+        return self._tending.run_once()
+
+    def _beat(self) -> float:
+        children = self._children()
+        running = sum(len(child.slots.running()) for child in children)
+        if not running and time.monotonic() < self._next_idle_beat:
+            return BEAT_BUSY
+        headers = [child.slots.header() for child in children]
+        wanted = self._driver.beat(
+            WorkerRecord(
+                name=self._name,
+                host=self._host,
+                pid=os.getpid(),
+                started_at=self._started_at,
+                queues=self._queues,
+                state=self.state,
+                children=tuple(child.name for child in children),
+                running=running,
+                rss_bytes=sum(resident_bytes(pid) for pid in (os.getpid(), *(child.pid for child in children))),
+                last_claim_at=max((header.claimed_at for header in headers), default=0) or None,
+            )
+        )
+        if wanted:
+            self._on_cancel(wanted)
+        self._next_idle_beat = time.monotonic() + BEAT_IDLE
+        return BEAT_BUSY
+
+
+def _keys(claims: Sequence[Claim]) -> list[ClaimKey]:
+    return [ClaimKey(claim.id, claim.attempt) for claim in claims]

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.worker import tree
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Generator[tree.Bench]:
+    """A store, an application and the workers a test starts; whatever is left of those is killed in the end."""
+    with tree.bench(tmp_path) as made:
+        yield made

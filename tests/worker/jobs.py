@@ -1,0 +1,228 @@
+"""The application that the workers under test run. Jobs leave lines in a file, so that every run can be counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from conveyor import Cancel, Conveyor, ExponentialBackoff, GiveUp, NoRetry, Retry, Snooze, current_job
+from conveyor.signals import JobCancelled, JobTimeout
+
+app = Conveyor("sqlite:///given-by-each-test.db", retry=NoRetry())
+
+AT_ONCE = ExponentialBackoff(max_attempts=2, base=0)
+
+
+def note(path: str, text: str) -> None:
+    """Add a line: one write, so that lines of several processes do not mix."""
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
+@app.job("add")
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@app.job("note")
+def note_job(path: str, text: str) -> None:
+    note(path, text)
+
+
+@app.job("note.process")
+def note_process(path: str) -> None:
+    note(path, str(os.getpid()))
+
+
+@app.job("note.slow", queue="slow")
+def note_slow(path: str, text: str, seconds: float) -> None:
+    note(path, f"begin {text}")
+    time.sleep(seconds)
+    note(path, f"end {text}")
+
+
+@app.job("note.once", queue="slow", at_most_once=True)
+def note_once(path: str, text: str, seconds: float) -> None:
+    note(path, f"begin {text}")
+    time.sleep(seconds)
+    note(path, f"end {text}")
+
+
+@app.job("fail")
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+@app.job("fail.once", retry=AT_ONCE)
+def fail_once(path: str) -> int:
+    attempt = current_job().attempt
+    note(path, f"attempt {attempt}")
+    if attempt == 1:
+        raise ConnectionError("the first time")
+    return attempt
+
+
+@app.job("steer")
+def steer(how: str) -> str:
+    match how:
+        case "cancel":
+            raise Cancel("not wanted")
+        case "give up":
+            raise GiveUp("pointless")
+        case "snooze" if current_job().attempt == 1:
+            raise Snooze(0.05)
+        case "retry":
+            raise Retry(after=0)
+        case "exit":
+            sys.exit(3)
+        case "interrupt":
+            raise KeyboardInterrupt
+        case _:
+            return f"attempt {current_job().attempt}"
+
+
+@app.job("unstorable")
+def unstorable() -> object:
+    return object()
+
+
+@app.job("parent")
+def parent(path: str, count: int) -> None:
+    for number in range(count):
+        current_job().push(note_job.call(path, f"child {number}"))
+
+
+@app.job("parent.failing")
+def parent_failing(path: str) -> None:
+    current_job().push(note_job.call(path, "must not be"))
+    raise ValueError("after the push")
+
+
+@app.job("die")
+def die(how: str, path: str) -> None:
+    note(path, f"attempt {current_job().attempt}")
+    if how == "exit":
+        os._exit(7)
+    os.kill(os.getpid(), getattr(signal, how))
+    time.sleep(60)
+
+
+@app.job("hang.loop", timeout=0.4)
+def hang_in_a_loop(path: str) -> None:
+    note(path, "begin")
+    while True:
+        pass
+
+
+@app.job("hang.sleep", timeout=0.4)
+def hang_in_sleep(path: str) -> None:
+    note(path, "begin")
+    time.sleep(3600)
+
+
+@app.job("hang.catching", timeout=0.4)
+def hang_catching_all(path: str) -> None:
+    note(path, "begin")
+    while True:
+        try:
+            while True:
+                time.sleep(0.01)
+        except BaseException as error:  # noqa: BLE001 - the misbehaviour under test
+            note(path, f"caught {type(error).__name__}")
+
+
+@app.job("hang.locked", timeout=0.4)
+def hang_with_the_interpreter_lock(path: str) -> None:
+    note(path, "begin")
+    sum(range(10**12))
+
+
+@app.job("hang.async.catching", timeout=0.4)
+async def hang_async_catching(path: str) -> None:
+    note(path, "begin")
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            note(path, "caught CancelledError")
+
+
+@app.job("hang.async.blocking", timeout=0.4)
+async def hang_async_blocking(path: str) -> None:
+    note(path, "begin")
+    while True:
+        pass
+
+
+@app.job("hang.async", timeout=0.4)
+async def hang_async(path: str) -> None:
+    note(path, "begin")
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        note(path, "cleaned up")
+
+
+@app.job("clean.up", timeout=0.4)
+def clean_up(path: str) -> None:
+    try:
+        time.sleep(3600)
+    except (JobTimeout, JobCancelled) as told:
+        note(path, type(told).__name__)
+        raise
+
+
+@app.job("wait")
+def wait(path: str, seconds: float) -> None:
+    """As `clean.up`, without a timeout."""
+    note(path, "begin")
+    try:
+        time.sleep(seconds)
+    except (JobTimeout, JobCancelled) as told:
+        note(path, type(told).__name__)
+        raise
+    note(path, "end")
+
+
+@app.job("wait.async")
+async def wait_async(path: str, seconds: float) -> str:
+    note(path, "begin")
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        note(path, "CancelledError")
+        raise
+    note(path, "end")
+    return str(current_job().id)
+
+
+@app.job("wait.stubborn")
+def wait_stubborn(path: str) -> None:
+    note(path, "begin")
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException as error:  # noqa: BLE001 - the misbehaviour under test
+            note(path, f"caught {type(error).__name__}")
+
+
+@app.job("nap.async")
+async def nap_async(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@app.job("with.subprocess", timeout=0.4)
+def with_subprocess(path: str) -> None:
+    import subprocess
+
+    while True:
+        with subprocess.Popen(["sleep", "3600"]) as process:
+            note(path, str(process.pid))
+            try:
+                process.wait()
+            except BaseException:  # noqa: BLE001, S112 - the misbehaviour under test
+                continue
