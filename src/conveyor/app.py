@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
-from weakref import WeakMethod
 
 from conveyor import config
 from conveyor.aio import AsyncBridge
@@ -15,6 +13,7 @@ from conveyor.codec import Codec, PlainCodec
 from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue
+from conveyor.forks import after_fork, keep_for_ever
 from conveyor.handle import JobHandle
 from conveyor.ids import job_id
 from conveyor.job import AsyncJob, Job
@@ -94,7 +93,7 @@ class Conveyor(Pushes):
         self._driver: Driver | None = None
         self._aio: AsyncBridge | None = None
         self._lock = threading.Lock()
-        _FORK.call(self._open_own_after_fork)
+        after_fork(self._open_own_after_fork)
 
     def __repr__(self) -> str:
         return f"<conveyor of {len(self._registry)} job types>"
@@ -283,38 +282,9 @@ class Conveyor(Pushes):
         return self, None
 
     def _open_own_after_fork(self) -> None:
-        # The parent's connections must not be closed either: their sockets and file locks are still its own.
-        _ABANDONED.append((self._driver, self._aio))
+        keep_for_ever((self._driver, self._aio))
         self._driver = self._aio = None
         self._lock = threading.Lock()
-
-
-class _Fork:
-    """Lets every application open its own store in a forked child. A hook cannot be taken back, so one serves all."""
-
-    def __init__(self) -> None:
-        self._lock: Final = threading.Lock()
-        self._hooks: list[WeakMethod[Callable[[], None]]] = []
-        self._is_set = False
-
-    def call(self, hook: Callable[[], None]) -> None:
-        """Call a bound method in every child forked from now on, while its object lives."""
-        with self._lock:
-            self._hooks = [known for known in self._hooks if known() is not None]
-            self._hooks.append(WeakMethod(hook))
-            if not self._is_set:
-                os.register_at_fork(after_in_child=self._in_child)
-                self._is_set = True
-
-    def _in_child(self) -> None:
-        for known in self._hooks:
-            hook = known()
-            if hook is not None:
-                hook()
-
-
-_FORK: Final = _Fork()
-_ABANDONED: Final[list[object]] = []
 
 
 def _check_url(url: object) -> str:

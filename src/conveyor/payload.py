@@ -183,7 +183,7 @@ class JobPayload(Delivery):
         InvalidValue: `job` is neither of these, or an option breaks its rule.
     """
 
-    job: JobCall[Any] | Runs[Any]
+    job: Any  # a JobCall or an instance of the user's own class, whose fields only its user knows
 
     def __init__(self, job: JobCall[Any] | Runs[Any], **options: Unpack[PushOptions]) -> None:
         Delivery.__init__(self, **options)
