@@ -73,7 +73,7 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def expect(self, pattern: str, where: str) -> re.Match[str]:
+    def expect(self, pattern: str, lines: list[str], where: str) -> re.Match[str]:
         """Wait until it has shown this, right behind what was expected before."""
         deadline = time.monotonic() + DEADLINE
         compiled = re.compile(pattern)
@@ -83,8 +83,9 @@ class Running:
             if (match := compiled.match(shown, self._at)) is not None:
                 self._at = match.end()
                 return match
-            assert not ended, f"{where}: this was not shown:\n{shown[self._at :]}\nas the page has it:\n{pattern}"
-            assert time.monotonic() < deadline, f"{where}: not in {DEADLINE} s:\n{shown[self._at :]}\nbut\n{pattern}"
+            if ended or time.monotonic() > deadline:
+                expected = plain("\n".join(lines))
+                raise AssertionError(f"{where} shows\n{shown[self._at :]}\nwhere the page has\n{expected}")
             self._reader.join(0.02)
 
     def rest(self) -> tuple[int, str]:
@@ -164,7 +165,7 @@ class Terminals:
             running = Running(self._script(self._names.real(command)), self._directory, self._env)
             try:
                 if lines:
-                    self._names.learn(running.expect(self._names.pattern(lines), f"{where}: {command}"))
+                    self._expect(running, lines, f"{where}: {command}")
                 code, rest = running.rest()
             finally:
                 running.close()
@@ -196,7 +197,7 @@ class Terminals:
 
     def _expect(self, running: Running, lines: list[str], where: str) -> None:
         if lines:
-            self._names.learn(running.expect(self._names.pattern(lines), where))
+            self._names.learn(running.expect(self._names.pattern(lines), lines, where))
 
     def _script(self, command: str) -> str:
         return _SCRIPT.format(state=self._state, where=self._where, code=self._code, command=command)
