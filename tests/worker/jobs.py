@@ -205,7 +205,7 @@ def wait_stubborn(path: str) -> None:
     note(path, "begin")
     while True:
         try:
-            time.sleep(3600)
+            time.sleep(0.01)
         except BaseException as error:  # noqa: BLE001 - the misbehaviour under test
             note(path, f"caught {type(error).__name__}")
 
@@ -224,5 +224,36 @@ def with_subprocess(path: str) -> None:
             note(path, str(process.pid))
             try:
                 process.wait()
-            except BaseException:  # noqa: BLE001, S112 - the misbehaviour under test
+            except BaseException:  # noqa: BLE001 - the misbehaviour under test
                 continue
+
+
+@app.job("block.the.loop", max_crashes=1)
+async def block_the_loop(path: str) -> None:
+    # Blocks once its neighbour has begun.
+    await asyncio.sleep(0.1)
+    note(path, "blocking")
+    while True:
+        pass
+
+
+@app.job("wait.in.steps")
+def wait_in_steps(path: str, seconds: float) -> None:
+    note(path, "begin")
+    deadline = time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            time.sleep(0.01)
+    except (JobTimeout, JobCancelled) as told:
+        note(path, type(told).__name__)
+        raise
+
+
+@app.job("wait.ignoring")
+def wait_ignoring(path: str, seconds: float) -> str:
+    note(path, "begin")
+    try:
+        time.sleep(3600)
+    except JobCancelled as told:
+        return f"caught {type(told).__name__}"
+    return ""

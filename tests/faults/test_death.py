@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from conveyor import JobStatus, Reason
+from tests.worker import jobs
+from tests.worker.tree import Bench, wait_until
+
+
+def test_a_job_whose_process_is_killed_runs_again_within_a_second_and_counts_one_crash(bench: Bench) -> None:
+    (id,) = bench.push(jobs.note_slow.call(bench.path, "a", 1.0))
+    tree = bench.worker()
+    wait_until(lambda: bench.notes == ["begin a"])
+
+    killed_at = time.monotonic()
+    (child,) = tree.children
+    os.kill(child, signal.SIGKILL)
+
+    wait_until(lambda: bench.notes == ["begin a", "begin a"])
+    assert time.monotonic() - killed_at < 1.0
+    (job,) = bench.ended(id)
+    assert (job.status, job.attempt, job.crashes, job.failures) == (JobStatus.COMPLETED, 2, 1, 0)
+    (error,) = job.errors
+    assert error.reason is Reason.CRASHED
+    assert "signal 9, SIGKILL" in error.message
+    assert error.started_at is not None
+    assert tree.stop() == 0
+
+
+def test_what_was_only_fetched_by_a_dead_child_goes_back_uncounted(bench: Bench) -> None:
+    """The quick jobs teach the worker to claim ahead, so that some wait behind the one that dies."""
+    before = bench.push(*(jobs.add.call(number, 1) for number in range(300)))
+    (dying,) = bench.push(jobs.die.call("exit", bench.path))
+    after = bench.push(*(jobs.add.call(number, 2) for number in range(300)))
+
+    bench.burst()
+
+    assert {job.crashes for job in bench.ended(*before, *after)} == {0}
+    assert {job.status for job in bench.ended(*before, *after)} == {JobStatus.COMPLETED}
+    assert bench.get(dying).status is JobStatus.FAILED
+    assert bench.counts().completed == 600
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("exit", "exit code 7"), ("SIGKILL", "signal 9, SIGKILL"), ("SIGSEGV", "signal 11, SIGSEGV"), ("SIGABRT", "SIGABRT")],
+)
+def test_a_job_that_kills_its_process_is_buried_after_three_crashes(bench: Bench, how: str, words: str) -> None:
+    (poison, healthy) = bench.push(jobs.die.call(how, bench.path), jobs.add.call(1, 1))
+
+    bench.burst()
+
+    job = bench.get(poison)
+    assert (job.status, job.reason, job.crashes, job.failures) == (JobStatus.FAILED, Reason.CRASHED, 3, 0)
+    assert bench.notes == ["attempt 1", "attempt 2", "attempt 3"]
+    assert all(words in error.message for error in job.errors)
+    assert bench.get(healthy).status is JobStatus.COMPLETED
+
+
+def test_a_job_that_runs_at_most_once_is_buried_by_its_first_crash(bench: Bench) -> None:
+    (id,) = bench.push(jobs.note_once.call(bench.path, "a", 30.0))
+    tree = bench.worker()
+    wait_until(lambda: bench.notes)
+
+    os.kill(tree.children[0], signal.SIGKILL)
+
+    (job,) = bench.ended(id)
+    assert (job.status, job.reason, job.attempt) == (JobStatus.FAILED, Reason.CRASHED, 1)
+    assert tree.stop() == 0
+    assert bench.notes == ["begin a"]
+
+
+def test_after_a_whole_worker_is_killed_another_one_finishes_everything_once_the_lease_is_over(bench: Bench) -> None:
+    ids = bench.push(*(jobs.note_slow.call(bench.path, str(number), 0.05) for number in range(40)))
+    tree = bench.worker(processes=2, lease=1.0)
+    wait_until(lambda: len(bench.notes) > 10)
+    tree.kill_all()
+
+    begun = time.monotonic()
+    other = bench.worker(processes=2, lease=1.0)
+    ended = bench.ended(*ids)
+
+    assert time.monotonic() - begun < 1.0 + 2.0 + 40 * 0.05
+    assert {job.status for job in ended} == {JobStatus.COMPLETED}
+    assert sum(job.crashes for job in ended) >= 1
+    assert max(job.crashes for job in ended) == 1
+    assert other.stop() == 0
+    assert bench.counts().completed == 40
+    assert {note for note in bench.notes if note.startswith("end")} == {f"end {number}" for number in range(40)}
+
+
+def test_children_whose_supervisor_is_killed_give_back_their_jobs_and_end(bench: Bench) -> None:
+    (running, once) = bench.push(
+        jobs.note_slow.call(bench.path, "a", 30.0), jobs.note_once.call(bench.path, "once", 30.0)
+    )
+    tree = bench.worker(processes=2, lease=30.0)
+    wait_until(lambda: len(bench.notes) == 2)
+    children = tree.children
+
+    os.kill(tree.process.pid, signal.SIGKILL)
+    tree.wait()
+
+    wait_until(lambda: not any(_is_there(pid) for pid in children), 5.0)
+    job = bench.get(running)
+    assert (job.status, job.crashes, job.failures) == (JobStatus.PENDING, 0, 0)
+    assert bench.get(once).reason is Reason.CRASHED
+
+
+def test_children_that_die_one_after_another_lose_nothing(bench: Bench) -> None:
+    ids = bench.push(*(jobs.note_slow.call(bench.path, str(number), 0.02) for number in range(60)))
+    tree = bench.worker(processes=2)
+    for round_number in range(1, 5):
+        wait_until(lambda done=round_number * 10: len(bench.notes) >= done)
+        os.kill(wait_until(lambda: tree.children)[0], signal.SIGKILL)
+
+    ended = bench.ended(*ids)
+
+    assert {job.status for job in ended} == {JobStatus.COMPLETED}
+    assert 0 < sum(job.crashes for job in ended) <= 4
+    assert bench.counts().completed == 60
+    assert tree.stop() == 0
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
