@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import socket
+import types
 from collections.abc import Callable
+from dataclasses import make_dataclass
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -210,6 +212,19 @@ def test_a_forward_reference_is_resolved_at_first_use(monkeypatch: pytest.Monkey
     monkeypatch.setattr(argument_samples, "Later", int, raising=False)
 
     assert schema.load(schema.dump((1,), {})) == ((1,), {})
+
+
+def test_a_forward_reference_inside_a_class_is_resolved_at_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = make_dataclass("Local", [("x", "Inner")], namespace={"__module__": __name__})
+    schema = taking(types.GenericAlias(list, (local,)))
+    with pytest.raises(
+        PayloadError, match=r"parameter `value` of .*job is annotated .* cannot be resolved: name 'Inner'"
+    ):
+        schema.dump(([],), {})
+
+    monkeypatch.setitem(globals(), "Inner", int)
+
+    assert schema.load(schema.dump(([local(1)],), {})) == (([local(1)],), {})
 
 
 def test_a_result_type_that_cannot_be_resolved_is_no_hindrance() -> None:
