@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import IntEnum
 from typing import Final
 
@@ -55,7 +56,7 @@ class Aging:
     # Further apart than any two moments until the year 2500, and three of them still fit a signed 64-bit integer.
     _STRICT: Final = 2 * 10**18
 
-    def __init__(self, per_level: float | None = 250.0) -> None:
+    def __init__(self, per_level: float | timedelta | None = 250.0) -> None:
         step = self._STRICT if per_level is None else round(seconds(per_level, "aging") * SECOND)
         self.offsets: Final[dict[int, int]] = {level.value: (1000 - level) // LEVEL * step for level in Priority}
         """What each level adds to the moment of becoming ready, in microseconds, highest level first."""

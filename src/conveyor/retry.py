@@ -216,7 +216,7 @@ def load_retry(stored: Mapping[str, Any]) -> RetryStrategy:
         InvalidValue: an unknown tag, or fields that break its rules.
     """
     fields = dict(stored)
-    kind = _STORED.get(fields.pop("strategy", None))
+    kind = _STORED.get(str(fields.pop("strategy", None)))
     if kind is None:
         raise InvalidValue(f"stored retry strategy {stored!r} is of no known kind; known are {', '.join(_STORED)}")
     try:
@@ -233,7 +233,10 @@ def _set(frozen: object, **fields: Any) -> None:
 
 
 def _names(kinds: ExceptionTypes, field: str) -> tuple[str, ...]:
-    return tuple(_name(kind, field) for kind in ((kinds,) if isinstance(kinds, str | type) else kinds))
+    # An exception where its type was meant is no iterable either; `_name` says what is wrong with it.
+    if isinstance(kinds, str | type) or not isinstance(kinds, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        return (_name(kinds, field),)
+    return tuple(_name(kind, field) for kind in kinds)
 
 
 def _name(kind: object, field: str) -> str:
