@@ -169,7 +169,8 @@ class Terminals:
                 code, rest = running.rest()
             finally:
                 running.close()
-            assert not lines or not rest.strip(), f"{where}: {command} also shows:\n{rest}"
+            is_whole = not lines or lines[-1].strip() == "..." or not rest.strip()
+            assert is_whole, f"{where}: {command} also shows:\n{rest}"
             assert code == 0 or follows == "echo $?", f"{where}: {command} ended with {code}:\n{running.shown}"
             self._code = code
 
@@ -190,8 +191,8 @@ class Terminals:
                 code, rest = running.rest()
                 del self._open[title]
                 running.close()
-                assert not rest.strip(), f"{where}: it also shows:\n{rest}"
                 assert code == 0, f"{where}: it ended with {code}"
+                assert not rest.strip(), f"{where}: it also shows:\n{rest}"
             else:
                 self._expect(running, shown, where)
 
