@@ -211,7 +211,7 @@ def test_failed_groups_all_that_match_by_error(cli: Cli, store: Store) -> None:
     answer = cli("failed", "--limit", 1)
 
     assert len(answer.rows) == 1
-    assert answer.rows[0][6] == "smtplib.SMTPException:"
+    assert answer.rows[0][5] == "smtplib.SMTPException:"
     assert answer.err == "1 shown; 3 dead letters: 2 ValueError, 1 smtplib.SMTPException\n"
 
 

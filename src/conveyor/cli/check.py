@@ -145,7 +145,7 @@ def _check_service(driver: Driver, findings: Findings) -> None:
             )
         elif queue.queue not in served:
             findings.problem(
-                f"no worker serves queue {queue.queue!r}, where {count(waiting, 'job')} wait; "
+                f"no worker serves queue {queue.queue!r}, which has {count(waiting, 'job')} waiting; "
                 f"start one with --queue {queue.queue}"
             )
         else:
@@ -160,6 +160,6 @@ def _check_types(app: Conveyor, driver: Driver, findings: Findings) -> None:
     )
     for name, number in unknown.most_common():
         findings.problem(
-            f"{count(number, 'job')} of type {name!r} wait, which the app does not register; "
+            f"{count(number, 'waiting job')} of type {name!r}, which the app does not register; "
             "deploy the module that does, or cancel them"
         )

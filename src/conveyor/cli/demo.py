@@ -107,6 +107,9 @@ def _files(directory: Path, limit: int) -> tuple[list[Path], int]:
 
 
 def _is_file(path: Path) -> bool:
+    if any("\udc80" <= char <= "\udcff" for char in str(path)):
+        # Its name is not text, and so cannot be a job's argument.
+        return False
     try:
         # Reading a pipe or a device could wait for ever.
         return stat.S_ISREG(path.stat().st_mode)
@@ -134,6 +137,10 @@ def _worker(url: str, log: Path, processes: int) -> Generator[Callable[[], None]
             # In a group of its own: Ctrl-C is for the demo, which then stops its worker in order.
             start_new_session=True,
         )
+
+    # Whoever ends the demo ends its worker: as by Ctrl-C, all that follows is done.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
     def check() -> None:
         if worker.poll() is not None:

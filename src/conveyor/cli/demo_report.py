@@ -65,7 +65,9 @@ class Report:
         if started and ended:
             took = (max(ended) - min(started)) / SECOND
             lines[0] += f", in {span(took)}: {(len(ended)) / max(took, 0.001):,.0f} jobs a second"
-        lines.append(f"{count(counts.popped, 'attempt')}, {counts.retried:,} of them retries")
+        lines.append(
+            f"{count(counts.retried, 'failed run')} tried again" if counts.retried else "no run was tried again"
+        )
         durations = sorted(
             (job.finished_at - job.started_at) / SECOND for job in self.completed if job.started_at and job.finished_at
         )
@@ -101,12 +103,10 @@ class Report:
         groups: defaultdict[str, list[StoredJob]] = defaultdict(list)
         for job in self.dead:
             groups[short_type(job.errors[-1].error_type) if job.errors else str(job.reason)].append(job)
-        table = Table(
-            (Column("jobs", "number"), Column("attempts", "number"), Column("error"), Column("example", "words"))
-        )
+        table = Table((Column("jobs", "number"), Column("runs", "number"), Column("error"), Column("example", "words")))
         for name, jobs in sorted(groups.items(), key=lambda item: -len(item[1])):
-            attempts = max(job.attempt for job in jobs)
-            table.add(len(jobs), attempts, name, f"{Path(_path(jobs[0])).name}: {_message(jobs[0])}")
+            runs = max(job.failures + job.crashes for job in jobs)
+            table.add(len(jobs), runs, name, f"{Path(_path(jobs[0])).name}: {_message(jobs[0])}")
         return table
 
     def _next(self, program: str, url: str, home: Path) -> str:
@@ -118,7 +118,7 @@ class Report:
                 f"{program} failed --limit 10",
                 f"{program} show {example.id} --traceback",
                 f"{program} retry --error {error or example.reason}   # though nothing has mended the files",
-                f"{program} work --app conveyor.cli.demo_jobs:app --queue {QUEUE} --burst",
+                f"{program} work --app conveyor.cli.demo_jobs:app   # runs them; stop it with Ctrl-C",
             ]
         else:
             lines.append(f"{program} jobs --limit 10")

@@ -86,9 +86,8 @@ def failed(
             Column("id", "id"),
             Column("queue"),
             Column("type"),
-            Column("attempts", "number"),
+            Column("failures", "number"),
             Column("ended"),
-            Column("reason"),
             Column("error", "words"),
         )
     )
@@ -96,7 +95,7 @@ def failed(
     for job in listed:
         groups[_group(job)] += 1
         ended = f"{age(job.finished_at, now)}" if job.finished_at else None
-        table.add(job.id, job.queue, job.type, job.attempt, ended, job.reason, _error(job))
+        table.add(job.id, job.queue, job.type, job.failures + job.crashes, ended, _error(job))
     show(table)
     for job in matches:
         groups[_group(job)] += 1
@@ -112,7 +111,5 @@ def _group(job: StoredJob) -> str:
 
 
 def _error(job: StoredJob) -> str:
-    if not job.errors:
-        return job.note or ""
-    last = job.errors[-1]
-    return f"{short_type(last.error_type)}: {last.message}" if last.error_type else last.message
+    """What it is grouped by, and the message."""
+    return f"{_group(job)}: {job.errors[-1].message if job.errors else job.note or ''}"

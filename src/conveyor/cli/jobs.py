@@ -86,7 +86,7 @@ def jobs(
             Column("type"),
             Column("status"),
             Column("priority"),
-            Column("attempts", "number"),
+            Column("failures", "number"),
             Column("pushed"),
             Column("remark", "words"),
         )
@@ -98,7 +98,7 @@ def jobs(
             job.type,
             job.status.value,
             priority_name(job.priority),
-            job.attempt,
+            job.failures + job.crashes,
             age(job.pushed_at, now),
             remark(job, now),
             style=STYLES.get(job.status, ""),

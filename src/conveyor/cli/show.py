@@ -60,7 +60,9 @@ def _head(job: StoredJob) -> None:
     status = job.status.value
     if on_terminal():
         status = click.style(status, fg=_click_colour(job.status), bold=True)
-    click.echo(f"{clean(job.type)}  {status}{f' ({job.reason})' if job.reason else ''}")
+    click.echo(
+        f"{clean(job.type)}  {status}{f' ({job.reason})' if job.reason and job.reason != job.status.value else ''}"
+    )
 
 
 def _click_colour(status: JobStatus) -> str | None:
@@ -102,14 +104,13 @@ def _lines(job: StoredJob, progress: Progress | None, now: int) -> Iterator[tupl
 
 
 def _block(label: str, text: str) -> None:
-    value = parsed(text)
-    pretty = text if isinstance(value, str) else msgspec.json.format(text, indent=2)
-    lines = clean(pretty).splitlines() or [""]
-    if len(lines) == 1 and len(lines[0]) <= 100:  # noqa: PLR2004 - what fits beside the label
-        click.echo(f"{label + ':':<11} {lines[0]}")
+    is_json = not isinstance(parsed(text), str)
+    brief = clean(msgspec.json.format(text, indent=0) if is_json else text)
+    if len(brief) <= 100 and "\n" not in brief:  # noqa: PLR2004 - what fits beside the label
+        click.echo(f"{label + ':':<11} {brief}")
         return
     click.echo(f"{label}: ({size(len(text.encode()))})")
-    for line in lines:
+    for line in clean(msgspec.json.format(text, indent=2) if is_json else text).splitlines():
         click.echo(f"  {line}")
 
 

@@ -73,7 +73,7 @@ class Look:
     queues: Sequence[QueueCounts]
     workers: Sequence[WorkerRecord]
     rate: float | None = None
-    """Jobs completed a second since the look before."""
+    """Runs that ended a second since the look before, well or badly."""
 
     @classmethod
     def at(cls, driver: Driver, names: Sequence[str], before: Look | None = None) -> Look:
@@ -83,8 +83,7 @@ class Look:
         now = system_clock()
         rate = None
         if before is not None and now > before.now:
-            done = _sum(queues).completed - _sum(before.queues).completed
-            rate = max(0, done) * SECOND / (now - before.now)
+            rate = max(0, _runs(queues) - _runs(before.queues)) * SECOND / (now - before.now)
         return cls(now, queues, workers, rate)
 
     def document(self) -> dict[str, object]:
@@ -181,7 +180,7 @@ class Look:
         counts = _sum(self.queues)
         remarks = [] if self.queues else ["Nothing has been pushed to this store yet."]
         if self.rate is not None:
-            remarks.append(f"{counts.completed:,} completed, {self.rate:,.0f} a second")
+            remarks.append(f"{counts.completed:,} completed, {self.rate:,.0f} runs a second")
         stale = [worker for worker in self.workers if self.stale(worker)]
         if stale:
             remarks.append(
@@ -198,6 +197,11 @@ def _sum(queues: Sequence[QueueCounts]) -> Counts:
     return summed(total(queue) for queue in queues)
 
 
+def _runs(queues: Sequence[QueueCounts]) -> int:
+    counts = _sum(queues)
+    return counts.completed + counts.retried + counts.failed
+
+
 def _put(look: Look, *, json: bool) -> None:
     if json:
         put_json(look.document())
@@ -205,7 +209,8 @@ def _put(look: Look, *, json: bool) -> None:
     if on_terminal():
         from rich.console import Console
 
-        Console().print(_drawn(look))
+        console = Console()
+        console.print(_drawn(look, console.width))
     elif look.queues or look.workers:
         put("\n".join(look.plain()))
     for remark in look.remarks():
@@ -220,15 +225,15 @@ def _looks(driver: Driver, names: Sequence[str]) -> Iterator[Look]:
         time.sleep(_INTERVAL)
 
 
-def _drawn(look: Look, *remarks: str) -> RenderableType:
+def _drawn(look: Look, width: int, *remarks: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     from conveyor.cli.table import drawn
 
-    parts: list[RenderableType] = [drawn(look.queue_table())] if look.queues else []
+    parts: list[RenderableType] = [drawn(look.queue_table(), width)] if look.queues else []
     if look.workers:
-        parts += [Text(), drawn(look.worker_table())]
+        parts += [Text(), drawn(look.worker_table(), width)]
     parts += [Text(), *(Text(remark, style="dim") for remark in remarks)] if remarks else []
     return Group(*parts)
 
@@ -238,4 +243,5 @@ def _live(target: Target, names: Sequence[str]) -> None:
 
     with Live(auto_refresh=False) as live:
         for look in _looks(target.driver, names):
-            live.update(_drawn(look, *look.remarks(), f"{target.shown_url}  {when(look.now)[11:19]} UTC"), refresh=True)
+            foot = f"{target.shown_url}  {when(look.now)[11:19]} UTC"
+            live.update(_drawn(look, live.console.width, *look.remarks(), foot), refresh=True)

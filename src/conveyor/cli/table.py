@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from conveyor.cli.output import on_terminal, one_line, put
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-EMPTY = "-"
+EMPTY: Final = "-"
 """Stands for nothing, so that every row has as many words as the header (`awk '{print $3}'`)."""
+
+_TEXT: Final = 16
+_WORDS: Final = 12
+"""How far a terminal that is too narrow cuts cells short, in characters."""
+_GAP: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +63,28 @@ def plain(table: Table) -> str:
     )
 
 
-def drawn(table: Table) -> RichTable:
-    """The table for rich, without the spare columns that say nothing."""
+def drawn(table: Table, width: int) -> RichTable:
+    """The table for rich, in `width` characters if it can be, without the spare columns that say nothing.
+
+    rich would cut all columns short alike, ids too; here it is the words first, then long texts.
+    """
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = [index for index, column in enumerate(table.columns) if not (column.spare and _says_nothing(table, index))]
-    out = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for index in shown:
+    # With the blank that divides columns, two between one and the next.
+    out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    for index, cells in zip(shown, _widths(table, shown, width), strict=True):
         column = table.columns[index]
         out.add_column(
             column.title,
             justify="right" if column.kind == "number" else "left",
             style="bold" if column.kind == "name" else "",
-            no_wrap=column.kind != "words",
-            overflow="fold" if column.kind == "words" else "ellipsis",
-            min_width=_widest(table, index) if column.kind in ("name", "id") else None,
+            # A row is a line: what does not fit is in `conveyor show`, and in a pipe.
+            no_wrap=True,
+            overflow="ellipsis",
+            width=cells,
         )
     for row, style in zip(table.rows, table.styles, strict=True):
         # Text, never str: what jobs and errors say is not markup.
@@ -89,15 +99,31 @@ def show(table: Table) -> None:
         return
     from rich.console import Console
 
-    Console().print(drawn(table))
+    console = Console()
+    out = drawn(table, console.width)
+    # What is still too wide is for the terminal to wrap.
+    needed = sum(column.width or 0 for column in out.columns) + _GAP * (len(out.columns) - 1)
+    console.width = max(console.width, needed)
+    console.print(out)
 
 
 def _says_nothing(table: Table, index: int) -> bool:
     return all(_cell(row[index]) in (EMPTY, "0") for row in table.rows)
 
 
-def _widest(table: Table, index: int) -> int:
-    return max((len(_cell(row[index])) for row in table.rows), default=1)
+def _widths(table: Table, shown: list[int], width: int) -> list[int]:
+    from rich.cells import cell_len
+
+    widths = [
+        max(cell_len(text) for text in (table.columns[index].title, *(_cell(row[index], ",") for row in table.rows)))
+        for index in shown
+    ]
+    for kind, least in (("words", _WORDS), ("text", _TEXT)):
+        for place, index in enumerate(shown):
+            excess = sum(widths) + _GAP * (len(widths) - 1) - width
+            if excess > 0 and table.columns[index].kind == kind:
+                widths[place] = max(widths[place] - excess, min(widths[place], least))
+    return widths
 
 
 def _cell(cell: object, thousands: str = "") -> str:

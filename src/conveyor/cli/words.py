@@ -57,5 +57,5 @@ def size(bytes: int) -> str:
 
 
 def short_type(dotted: str) -> str:
-    """An exception type as Python prints it: without `builtins.`."""
-    return dotted.removeprefix("builtins.")
+    """An exception type as Python prints it: without `builtins.`; conveyor's own signals likewise."""
+    return dotted.removeprefix("builtins.").removeprefix("conveyor.signals.")

@@ -121,7 +121,8 @@ def work(
         lease=lease,
         name=name,
     )
+    from conveyor.worker import events
     from conveyor.worker.supervisor import run_worker
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    events.configure(logging.getLevelNamesMapping()[log_level.upper()])
     ctx.exit(run_worker(settings))
