@@ -31,8 +31,8 @@ def failure_of(
         attempt=claim.attempt,
         reason=reason,
         error_type=error_type,
-        message=message[:MAX_MESSAGE],
-        traceback=traceback,
+        message=_storable(message[:MAX_MESSAGE]),
+        traceback=_storable(traceback),
         worker=worker,
         started_at=started_at,
         ended_at=ended_at,
@@ -87,3 +87,8 @@ def _traceback(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     # The end names the cause.
     return text if len(text) <= MAX_MESSAGE else "…" + text[-MAX_MESSAGE:]
+
+
+def _storable(text: str) -> str:
+    """The text, with what has no UTF-8 (half a surrogate pair) escaped: no store would take it."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

@@ -10,6 +10,7 @@ from conveyor.errors import InvalidValue
 from conveyor.handle import JobHandle
 from conveyor.job_type import JobType
 from conveyor.payload import Delivery, JobCall, JobPayload, PushOptions, Runs
+from conveyor.pushing import apush_prepared, push_prepared
 from conveyor.records import NewJob
 
 if TYPE_CHECKING:
@@ -28,9 +29,12 @@ class Pusher(Generic[P, R]):
         job_type: the job as it is registered.
     """
 
-    def __init__(self, app: Conveyor, job_type: JobType, delivery: Delivery | None = None) -> None:
+    def __init__(
+        self, app: Conveyor, job_type: JobType, delivery: Delivery | None = None, connection: object | None = None
+    ) -> None:
         self._app: Final = app
         self._delivery: Final = delivery
+        self._connection: Final = connection
         self.job_type: Final = job_type
 
     def push(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
@@ -43,7 +47,9 @@ class Pusher(Generic[P, R]):
         app = self._app
         job_type = self.job_type
         new = job_type.new_job(job_type.dump(args, kwargs), self._delivery)
-        return JobHandle(app, app.driver.push((new,))[0])
+        if self._connection is None:
+            return JobHandle(app, app.driver.push((new,))[0])
+        return push_prepared(app, (new,), self._connection)[0]
 
     def push_many(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[JobHandle[R]]:
         """Store many jobs in one step, all or none, and answer their handles in order.
@@ -55,18 +61,16 @@ class Pusher(Generic[P, R]):
         Raises:
             as `push`; InvalidValue: one of the calls is something else, or of another job.
         """
-        prepared = self._prepare(calls)
-        return [JobHandle(self._app, id) for id in self._app.driver.push(prepared)] if prepared else []
+        return push_prepared(self._app, self._prepare(calls), self._connection)
 
     async def apush(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """As `push`. Pushes that wait at the same moment share one round trip, and its fate."""
         new = self.job_type.new_job(self.job_type.dump(args, kwargs), self._delivery)
-        return JobHandle(self._app, (await self._app.aio.push((new,)))[0])
+        return (await apush_prepared(self._app, (new,), self._connection))[0]
 
     async def apush_many(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[JobHandle[R]]:
         """As `push_many`."""
-        prepared = self._prepare(calls)
-        return [JobHandle(self._app, id) for id in await self._app.aio.push(prepared)] if prepared else []
+        return await apush_prepared(self._app, self._prepare(calls), self._connection)
 
     def _prepare(self, calls: Iterable[tuple[Any, ...] | JobCall[R] | JobPayload]) -> list[NewJob]:
         prepared = [self._prepared(call) for call in calls]
@@ -118,13 +122,18 @@ class _FunctionJob(Pusher[P, R]):
         """The job with these arguments, for a JobPayload or for `push` on a queue. Checked when it is pushed."""
         return JobCall(self.job_type.name, args, kwargs)
 
-    def options(self, **options: Unpack[PushOptions]) -> Pusher[P, R]:
-        """Push with these options: `send_welcome.options(delay=300).push(7)`. They are those of `Delivery`.
+    def options(self, *, connection: object | None = None, **options: Unpack[PushOptions]) -> Pusher[P, R]:
+        """Push with these options: `send_welcome.options(delay=300).push(7)`.
+
+        Args:
+            connection: your own open connection to the store, such as a `sqlite3.Connection`: the jobs join its
+                transaction, and exist exactly when you commit.
+            options: see `Delivery`.
 
         Raises:
             InvalidValue: an option breaks its rule.
         """
-        return Pusher(self._app, self.job_type, Delivery(**options))
+        return Pusher(self._app, self.job_type, Delivery(**options) if options else None, connection)
 
 
 class Job(_FunctionJob[P, R]):

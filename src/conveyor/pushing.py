@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from conveyor.handle import JobHandle
 from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync
+from conveyor.records import NewJob
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
@@ -29,52 +30,74 @@ class Pushes(ABC):
         """The application, and the queue that everything goes to (`None`: to each job's own)."""
 
     @overload
-    def push(self, job: JobCall[R]) -> JobHandle[R]: ...
+    def push(self, job: JobCall[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    def push(self, job: RunsAsync[R]) -> JobHandle[R]: ...
+    def push(self, job: RunsAsync[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    def push(self, job: Runs[R]) -> JobHandle[R]: ...
+    def push(self, job: Runs[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    def push(self, job: JobPayload) -> JobHandle[Any]: ...
-    def push(self, job: AnyJob) -> JobHandle[Any]:
+    def push(self, job: JobPayload, *, connection: object | None = None) -> JobHandle[Any]: ...
+    def push(self, job: AnyJob, *, connection: object | None = None) -> JobHandle[Any]:
         """Store one job: a payload, a call such as `send_welcome.call(7)`, or an instance of a class job.
 
         A payload with an id that is kept already, or with a `unique` key that an active job has, changes nothing; the
         handle is then that job's.
 
+        Args:
+            job: what to push.
+            connection: your own open connection to the store, such as a `sqlite3.Connection`: the job joins its
+                transaction, and exists exactly when you commit.
+
         Raises:
             PayloadError: the arguments do not fit the job, or take too many bytes.
             UnknownJobType: no such job is registered here.
+            InvalidValue: the store cannot join this connection.
             StoreError: the store refused it, or does not answer.
         """
-        return self._push((job,))[0]
+        return self._push((job,), connection)[0]
 
-    def push_many(self, jobs: Iterable[AnyJob]) -> list[JobHandle[Any]]:
+    def push_many(self, jobs: Iterable[AnyJob], *, connection: object | None = None) -> list[JobHandle[Any]]:
         """Store many jobs in one step, all or none, and answer their handles in order; see `push`."""
-        return self._push(jobs)
+        return self._push(jobs, connection)
 
     @overload
-    async def apush(self, job: JobCall[R]) -> JobHandle[R]: ...
+    async def apush(self, job: JobCall[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    async def apush(self, job: RunsAsync[R]) -> JobHandle[R]: ...
+    async def apush(self, job: RunsAsync[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    async def apush(self, job: Runs[R]) -> JobHandle[R]: ...
+    async def apush(self, job: Runs[R], *, connection: object | None = None) -> JobHandle[R]: ...
     @overload
-    async def apush(self, job: JobPayload) -> JobHandle[Any]: ...
-    async def apush(self, job: AnyJob) -> JobHandle[Any]:
-        """As `push`. Pushes that wait at the same moment share one round trip, and its fate."""
-        return (await self._apush((job,)))[0]
+    async def apush(self, job: JobPayload, *, connection: object | None = None) -> JobHandle[Any]: ...
+    async def apush(self, job: AnyJob, *, connection: object | None = None) -> JobHandle[Any]:
+        """As `push`. Pushes that wait at the same moment share one round trip, and its fate.
 
-    async def apush_many(self, jobs: Iterable[AnyJob]) -> list[JobHandle[Any]]:
-        """As `push_many`."""
-        return await self._apush(jobs)
+        With a `connection` it is pushed on this thread, which is the one that may use it.
+        """
+        return (await self._apush((job,), connection))[0]
 
-    def _push(self, jobs: Iterable[AnyJob]) -> list[JobHandle[Any]]:
+    async def apush_many(self, jobs: Iterable[AnyJob], *, connection: object | None = None) -> list[JobHandle[Any]]:
+        """As `push_many`, and `apush`."""
+        return await self._apush(jobs, connection)
+
+    def _push(self, jobs: Iterable[AnyJob], connection: object | None) -> list[JobHandle[Any]]:
         app, queue = self._target
-        prepared = [app.prepare(job, queue) for job in jobs]
-        return [JobHandle(app, id) for id in app.driver.push(prepared)] if prepared else []
+        return push_prepared(app, [app.prepare(job, queue) for job in jobs], connection)
 
-    async def _apush(self, jobs: Iterable[AnyJob]) -> list[JobHandle[Any]]:
+    async def _apush(self, jobs: Iterable[AnyJob], connection: object | None) -> list[JobHandle[Any]]:
         app, queue = self._target
-        prepared = [app.prepare(job, queue) for job in jobs]
-        return [JobHandle(app, id) for id in await app.aio.push(prepared)] if prepared else []
+        return await apush_prepared(app, [app.prepare(job, queue) for job in jobs], connection)
+
+
+def push_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | None = None) -> list[JobHandle[Any]]:
+    """Store what was prepared; nothing of nothing."""
+    if not jobs:
+        return []
+    ids = app.driver.push(jobs) if connection is None else app.driver.push(jobs, connection=connection)
+    return [JobHandle(app, id) for id in ids]
+
+
+async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
+    """As `push_prepared`, off this thread unless a connection ties it here."""
+    if connection is not None or not jobs:
+        return push_prepared(app, jobs, connection)
+    return [JobHandle(app, id) for id in await app.aio.push(jobs)]
