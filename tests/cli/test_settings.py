@@ -8,20 +8,15 @@ from pathlib import Path
 import click
 import pytest
 
-from conveyor.cli.command import Command, twin
+from conveyor.cli.command import twin
 from conveyor.cli.defaults import WORK
-from conveyor.cli.group import COMMANDS, root
+from conveyor.cli.group import COMMANDS
 from conveyor.cli.options import DURATION
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
 from conveyor.records import NewJob
 from tests.cli.conftest import Cli, Store
-
-
-def command(name: str) -> Command:
-    found = root.get_command(click.Context(root), name)
-    assert isinstance(found, Command)
-    return found
+from tests.cli.reference import command, context
 
 
 @pytest.mark.parametrize(
@@ -58,7 +53,7 @@ def test_what_is_no_number_of_jobs_is_a_wrong_use(cli: Cli, text: str) -> None:
 
 def test_every_option_has_a_twin_in_the_environment_named_like_the_flag() -> None:
     for name in COMMANDS:
-        ctx = click.Context(command(name), info_name=name, parent=click.Context(root, auto_envvar_prefix="CONVEYOR"))
+        ctx = context(name)
         for option in ctx.command.params:
             if not isinstance(option, click.Option):
                 continue

@@ -27,15 +27,12 @@ class Command(click.Command):
             for example in self.examples:
                 # Not through write_text, which would wrap them: an example is there to be copied.
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
-        twins = [
-            f"{twin(ctx, option)} for {option.opts[0]}"
-            for option in self.params
-            if isinstance(option, click.Option) and not option.envvar
-        ]
+        options = [option for option in self.params if isinstance(option, click.Option)]
+        common = [option for option in options if option.envvar]
+        own = [option for option in options if not option.envvar]
+        named = ", ".join(f"{twin(ctx, option)} for {option.opts[0]}" for option in (*common, own[0]))
         formatter.write_paragraph()
-        formatter.write_text(
-            f"In the environment: CONVEYOR_URL for --url, CONVEYOR_APP for --app, {twins[0]}, and so on for the others."
-        )
+        formatter.write_text(f"In the environment: {named}, and so on for the others.")
 
 
 def twin(ctx: click.Context, option: click.Option) -> str:
