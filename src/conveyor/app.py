@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
 from conveyor import config
 from conveyor.aio import AsyncBridge
+from conveyor.callables import default_name
 from conveyor.codec import Codec, PlainCodec
 from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.open import open_driver
@@ -18,12 +19,12 @@ from conveyor.handle import JobHandle
 from conveyor.ids import job_id
 from conveyor.job import AsyncJob, Job
 from conveyor.job_type import JobType
-from conveyor.payload import JobCall, JobPayload, Runs, check_queue_name, positive
+from conveyor.payload import JobCall, JobPayload, Runs, check_job, check_queue_name, positive
 from conveyor.priority import Aging, Priority
 from conveyor.pushing import AnyJob, Pushes
 from conveyor.queue import Queue
 from conveyor.records import JobId, NewJob
-from conveyor.registry import Registry, default_name
+from conveyor.registry import Registry
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
 from conveyor.times import Clock, seconds, system_clock
 
@@ -63,6 +64,10 @@ class Conveyor(Pushes):
 
     Raises:
         InvalidValue: an argument breaks its rule.
+        ConfigError: `url` is none.
+
+    Attributes:
+        tended_at: when its queues last did what a worker would do for them, in microseconds; see `Queue.pop`.
     """
 
     def __init__(
@@ -80,12 +85,13 @@ class Conveyor(Pushes):
     ) -> None:
         if type(payload_limit) is not int or payload_limit < 1:
             raise InvalidValue(f"payload_limit is {payload_limit!r}; give bytes as a whole number from 1 up")
-        self.codec: Final[Codec] = codec or PlainCodec()
+        self.codec: Final = PlainCodec() if codec is None else _check_codec(codec)
         self.payload_limit: Final = payload_limit
         self.retry: Final[RetryStrategy] = ExponentialBackoff() if retry is None else check_retry(retry)
         self.default_queue: Final = check_queue_name(queue)
         self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
         self.clock: Final = clock
+        self.tended_at = 0
         self._aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
         self._retention: Final = retention or Retention()
         self._registry: Final = Registry()
@@ -274,6 +280,7 @@ class Conveyor(Pushes):
         if isinstance(job, JobCall):
             job_type = self._registry.named(job.type)
             return job_type.new_job(job_type.dump(job.args, job.kwargs), delivery, queue=queue, parent=parent)
+        check_job(job)
         job_type = self._registry.of(job)
         return job_type.new_job(job_type.dump_instance(job), delivery, queue=queue, parent=parent)
 
@@ -287,7 +294,14 @@ class Conveyor(Pushes):
         self._lock = threading.Lock()
 
 
+def _check_codec(codec: object) -> Codec:
+    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")):
+        raise InvalidValue(f"codec is {codec!r}; give a codec such as Signed(keys)")
+    return cast("Codec", codec)
+
+
 def _check_url(url: object) -> str:
     if not isinstance(url, str) or "://" not in url:
-        raise InvalidValue(f"url is {url!r}; give a store URL such as sqlite:///conveyor.db")
+        shown = f"…@{url.rpartition('@')[2]}" if isinstance(url, str) and "@" in url else url
+        raise ConfigError(f"url is {shown!r}; give a store URL such as sqlite:///conveyor.db")
     return url

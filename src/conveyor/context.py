@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import MutableMapping
 from contextvars import ContextVar, Token
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from conveyor.errors import NoCurrentJob, StoreError
@@ -164,7 +164,7 @@ class CurrentJob:
         A store that does not answer is logged, and does not disturb the job.
         """
         self._unwritten = Progress(current=current, total=total, message=message)
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next_write:
             self._next_write = now + PROGRESS_PAUSE
             self._write_progress()
@@ -172,7 +172,7 @@ class CurrentJob:
     async def aprogress(self, current: float, total: float | None = None, message: str = "") -> None:
         """As `progress`, without holding up the event loop while the store is written."""
         self._unwritten = Progress(current=current, total=total, message=message)
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next_write:
             self._next_write = now + PROGRESS_PAUSE
             await self._app.aio.call(self._write_progress)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from conveyor.arguments import ArgumentSchema, dump_value, load_value
+from conveyor.callables import describe, is_async, returns
 from conveyor.codec import Codec, PlainCodec
 from conveyor.errors import InvalidValue, PayloadError, PayloadTooLarge
 from conveyor.ids import new_id
@@ -81,7 +82,7 @@ class JobType:
         self.name: Final = _check_name(name)
         self.function: Final = function
         self.is_class: Final = isinstance(function, type)
-        self.is_async: Final = _is_async(function, name)
+        self.is_async: Final = is_async(function)
         self.queue: Final = check_queue_name(queue)
         self.priority: Final = Priority.of(priority)
         self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
@@ -164,7 +165,7 @@ class JobType:
             PayloadError: it cannot be read.
         """
         if self._returns is _UNRESOLVED:
-            self._returns = _returns(self.function)
+            self._returns = returns(self.function)
         text = text if self._plain else self._codec.decode(text, self.name)
         try:
             return load_value(text, self._returns)
@@ -253,45 +254,12 @@ _UNRESOLVED: Final = _Unresolved()
 _AS_THE_TYPE_SAYS: Final = Delivery()
 
 
-def describe(function: Callable[..., Any]) -> str:
-    """Where a function or class comes from: `shop.jobs.send_welcome`."""
-    module = getattr(function, "__module__", None) or "?"
-    return f"{module}.{getattr(function, '__qualname__', None) or type(function).__qualname__}"
-
-
 def _check_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isprintable():
         raise InvalidValue(
             f'job type is {name!r}; give 1 to 200 visible characters without spaces, like "email.welcome"'
         )
     return name
-
-
-def _is_async(function: Callable[..., Any], name: str) -> bool:
-    import inspect
-
-    runs = function
-    if isinstance(function, type):
-        runs = getattr(function, "handle", None)  # type: ignore[assignment]
-        if not callable(runs):
-            raise InvalidValue(
-                f"{describe(function)} has no handle(), so {name!r} has no work to do; add `def handle(self) -> …`"
-            )
-        if any(
-            parameter.default is parameter.empty
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            for parameter in list(inspect.signature(runs).parameters.values())[1:]
-        ):
-            raise InvalidValue(
-                f"{describe(function)}.handle takes arguments; a class job keeps them in its fields, so leave only self"
-            )
-    elif not callable(function):
-        raise InvalidValue(f"{function!r} cannot be a job; put @app.job on a function, or on a class with handle()")
-    if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
-        raise InvalidValue(
-            f"{describe(runs)} is a generator, which would run nothing; let it return a value, not yield"
-        )
-    return inspect.iscoroutinefunction(runs)
 
 
 def _retry(name: str, retry: RetryStrategy | None, default: RetryStrategy, *, at_most_once: bool) -> RetryStrategy:
@@ -310,16 +278,3 @@ def _max_crashes(name: str, given: int | None, *, at_most_once: bool) -> int:
     if at_most_once and given != 1:
         raise InvalidValue(f"{name!r} has at_most_once=True and max_crashes={given}; it cannot have both, drop one")
     return given
-
-
-def _returns(function: Callable[..., Any]) -> Any:
-    """The annotated type of the result; Any when there is none, or when its names cannot be found."""
-    from typing import get_type_hints
-
-    runs = getattr(function, "handle") if isinstance(function, type) else function  # noqa: B009 - checked at registration
-    try:
-        hints = get_type_hints(runs, include_extras=True)
-    except (NameError, TypeError, AttributeError):
-        # Names imported only for type checkers. The result is still readable, as plain JSON.
-        return Any
-    return hints.get("return", Any)

@@ -16,7 +16,7 @@ from conveyor.payload import JobCall, JobPayload, Runs, positive
 from conveyor.priority import Priority
 from conveyor.records import Claim, ClaimKey, JobId, Outcome, Reason
 from conveyor.retry import Duration
-from conveyor.times import seconds
+from conveyor.times import SECOND, seconds
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,7 +27,7 @@ LEASE: Final = 30.0
 """Seconds a popped job is the caller's, unless extended."""
 
 TENDING_PAUSE: Final = 1.0
-"""Seconds between two looks for lapsed leases by one queue that is popped while empty."""
+"""Seconds between two looks for lapsed leases by an application that pops from empty queues."""
 
 RESCUED: Final = 100
 """How many lapsed leases one look settles."""
@@ -64,9 +64,6 @@ class LeasedPayload(JobPayload):
 
 class Leases(ABC):
     """The consumer's side of a queue. Works with or without workers on the same queue."""
-
-    def __init__(self) -> None:
-        self._tended_at = float("-inf")
 
     @property
     @abstractmethod
@@ -202,12 +199,13 @@ class Leases(ABC):
 
     def _tend(self) -> bool:
         """What a worker would do for a queue that has none: rescue and tend. True when there may be a job now."""
-        if time.monotonic() < self._tended_at + TENDING_PAUSE:
-            return False
-        self._tended_at = time.monotonic()
         app, _ = self._target
-        lapsed = app.driver.lapsed(RESCUED)
         now = app.clock()
+        # A clock that was set back must not stop the tending until it has caught up.
+        if 0 <= now - app.tended_at < TENDING_PAUSE * SECOND:
+            return False
+        app.tended_at = now
+        lapsed = app.driver.lapsed(RESCUED)
         failures = [failure_of("the lease lapsed", claim, Reason.CRASHED, ended_at=now) for claim in lapsed]
         rescued = app.driver.settle([lifecycle.after_crash(*each) for each in zip(lapsed, failures, strict=True)])
         tended = app.driver.tend(tuple(app.job_types))

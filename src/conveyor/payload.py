@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 import msgspec
@@ -187,11 +187,7 @@ class JobPayload(Delivery):
 
     def __init__(self, job: JobCall[Any] | Runs[Any], **options: Unpack[PushOptions]) -> None:
         Delivery.__init__(self, **options)
-        if not isinstance(job, JobCall) and (isinstance(job, type) or not callable(getattr(job, "handle", None))):
-            raise InvalidValue(
-                f"job is {job!r}; give a call such as send_welcome.call(7), or an instance of a registered class "
-                "with handle()"
-            )
+        check_job(job)
         object.__setattr__(self, "job", job)
 
     @classmethod
@@ -219,13 +215,28 @@ class JobPayload(Delivery):
         """Low priority, with a `retry`: `ExponentialBackoff()` unless given, whatever the job type says."""
         return JobPayload(job, **_first({"retry": ExponentialBackoff(), **options}, priority=Priority.LOW))
 
-    def with_id(self, id: JobId | UUID | str) -> Self:
+    def with_id(self, id: JobId | UUID | str) -> JobPayload:
         """A copy with this id.
 
         Raises:
             InvalidValue: it is neither a UUID nor the text of one.
         """
-        return replace(self, id=job_id(id))
+        options: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(Delivery)}
+        options["id"] = job_id(id)
+        return JobPayload(self.job, **options)
+
+
+def check_job(job: object) -> None:
+    """Refuse what is no job with its arguments; a function or a class without them is the usual slip.
+
+    Raises:
+        InvalidValue: it is no such job.
+    """
+    if not isinstance(job, JobCall) and (isinstance(job, type) or not callable(getattr(job, "handle", None))):
+        raise InvalidValue(
+            f"job is {job!r}; give a call such as send_welcome.call(7), or an instance of a registered class "
+            "with handle()"
+        )
 
 
 def positive(value: Duration, name: str) -> float:

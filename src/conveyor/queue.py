@@ -25,7 +25,6 @@ class Queue(Pushes, Leases):
     """
 
     def __init__(self, app: Conveyor, name: str) -> None:
-        super().__init__()
         self._app: Final = app
         self.name: Final = check_queue_name(name)
 

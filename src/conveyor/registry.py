@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
+from conveyor.callables import describe
 from conveyor.errors import DuplicateJobType, UnknownJobType
-from conveyor.job_type import JobType, describe
+from conveyor.job_type import JobType
 
 
 class Registry(Mapping[str, JobType]):
@@ -36,7 +35,8 @@ class Registry(Mapping[str, JobType]):
         known = self._by_name.get(job_type.name)
         if known is not None:
             first, second = describe(known.function), describe(job_type.function)
-            if first != second:
+            # Two lambdas share a name and nothing else.
+            if first != second or "<lambda>" in first:
                 raise DuplicateJobType(job_type.name, first, second)
             if isinstance(known.function, type):
                 self._by_class.pop(known.function, None)
@@ -65,19 +65,3 @@ class Registry(Mapping[str, JobType]):
         if found is None:
             raise UnknownJobType(describe(type(job)), tuple(self._by_name))
         return found
-
-
-def default_name(function: Callable[..., Any]) -> str:
-    """The type of a job that was given none: module and qualified name, `shop.jobs.send_welcome`.
-
-    A script's module is `__main__` where it is started and something else for the worker that imports it; it is called
-    here what the worker will call it.
-    """
-    module, _, rest = describe(function).partition(".")
-    if module != "__main__":
-        return f"{module}.{rest}"
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    file = getattr(main, "__file__", None)
-    name = spec.name if spec is not None else Path(file).stem if file else module
-    return f"{name.removesuffix('.__main__')}.{rest}"

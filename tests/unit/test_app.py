@@ -25,7 +25,6 @@ from conveyor import (
     PayloadError,
     Retention,
     Signed,
-    UnknownJobType,
 )
 from conveyor.ids import new_id
 from tests.unit.test_aio import in_child
@@ -54,8 +53,8 @@ def with_job(app: Conveyor) -> tuple[Conveyor, Job[..., int]]:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"url": "conveyor.db"}, "url is 'conveyor.db'; give a store URL such as sqlite:///conveyor.db"),
-        ({"url": Path("conveyor.db")}, "give a store URL such as sqlite:///conveyor.db"),
+        ({"codec": Signed}, "; give a codec such as Signed(keys)"),
+        ({"codec": "signed"}, "codec is 'signed'; give a codec such as Signed(keys)"),
         ({"payload_limit": 0}, "payload_limit is 0; give bytes as a whole number from 1 up"),
         ({"payload_limit": "1M"}, "payload_limit is '1M'; give bytes"),
         ({"retry": ExponentialBackoff}, "give a strategy such as ExponentialBackoff(max_attempts=5)"),
@@ -69,6 +68,22 @@ def test_a_setting_that_breaks_its_rule_is_refused(settings: dict[str, Any], mes
         Conveyor(**settings)
 
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("conveyor.db", "'conveyor.db'"),
+        ("redis:/ada:secret@example.org", "'…@example.org'"),
+        (Path("conveyor.db"), "PosixPath('conveyor.db')"),
+        (7, "7"),
+    ],
+)
+def test_what_is_no_url_is_refused(url: Any, shown: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Conveyor(url)
+
+    assert str(refused.value) == f"url is {shown}; give a store URL such as sqlite:///conveyor.db"
 
 
 def test_making_an_application_reads_and_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +119,7 @@ def test_the_url_can_be_set_until_the_store_is_open() -> None:
     assert (app.url, app.driver.url) == ("memory://second", "memory://second")
     with pytest.raises(ConfigError, match=r"^the store memory://second is open already; set the URL before"):
         app.url = "memory://third"
-    with pytest.raises(InvalidValue, match="url is 'third'"):
+    with pytest.raises(ConfigError, match="url is 'third'"):
         Conveyor().url = "third"
 
 
@@ -157,10 +172,12 @@ def test_what_an_application_pushes_goes_where_payload_or_type_say(app: Conveyor
 
 
 def test_a_function_that_is_no_job_is_not_pushed(app: Conveyor) -> None:
-    unfit: Any = len
+    _, work = with_job(app)
 
-    with pytest.raises(UnknownJobType, match=r"is registered \(registered: none\)"):
-        app.push(unfit)
+    for unfit in (len, work, SendInvoice, None):
+        job: Any = unfit
+        with pytest.raises(InvalidValue, match=r"^job is .*; give a call such as send_welcome\.call\(7\), or"):
+            app.push(job)
 
 
 def test_prepare_answers_what_push_would_store(app: Conveyor) -> None:

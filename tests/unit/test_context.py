@@ -50,7 +50,7 @@ class Ticks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("conveyor.context.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("conveyor.context.monotonic", lambda: self.now)
 
 
 @pytest.fixture

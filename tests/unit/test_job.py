@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import inspect
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def test_a_type_that_breaks_its_rule_is_refused(app: Conveyor, name: Any) -> Non
 def test_a_class_without_handle_is_refused(app: Conveyor) -> None:
     unfit: Any = Address
 
-    with pytest.raises(InvalidValue, match=r"\.Address has no handle\(\), so 'a' has no work to do; add `def handle"):
+    with pytest.raises(InvalidValue, match=r"\.Address has no handle\(\), so there is no work for it to do; add"):
         app.job("a")(unfit)
 
 
@@ -273,6 +274,39 @@ def test_a_generator_is_refused(app: Conveyor) -> None:
     for generator in (work, more):
         with pytest.raises(InvalidValue, match=r"is a generator, which would run nothing; let it return a value"):
             app.job("work")(generator)
+
+
+def test_a_method_is_refused(app: Conveyor) -> None:
+    class Mailer:
+        def send(self, number: int) -> None: ...
+
+    with pytest.raises(InvalidValue, match=r"Mailer\.send is a method, and a worker has no object to call it on; make"):
+        app.job("send")(Mailer.send)
+
+
+def test_a_builtin_that_tells_nothing_of_its_parameters_is_refused(app: Conveyor) -> None:
+    with pytest.raises(InvalidValue, match=r"^builtins\.min tells nothing of its parameters; wrap it in a function$"):
+        app.job("min")(min)
+
+
+def test_a_static_method_is_a_function(app: Conveyor) -> None:
+    class Mailer:
+        @staticmethod
+        @app.job("send")
+        def send(number: int) -> int:
+            return number
+
+    assert Mailer.send(7) == Mailer.send.job_type.load('{"number":7}')() == 7
+
+
+def test_what_has_no_name_of_its_own_is_given_one(app: Conveyor) -> None:
+    app.job("lambda")(lambda: 7)
+
+    for nameless in (lambda: 7, functools.partial(int, "7")):
+        with pytest.raises(InvalidValue, match=r"has no name of its own; give it a job type, such as @app\.job\("):
+            app.job(nameless)
+    with pytest.raises(DuplicateJobType):
+        app.job("lambda")(lambda: 8)
 
 
 def test_what_cannot_be_called_is_refused(app: Conveyor) -> None:

@@ -131,7 +131,8 @@ def test_a_held_job_is_popped_once_its_type_is_registered(app: Conveyor, clock: 
     @app.job("late")
     def late() -> None: ...
 
-    popped = app.queue("billing").pop()
+    clock.step(1)
+    popped = queue.pop()
     assert popped is not None
     assert popped.job == late.call()
 
@@ -215,6 +216,24 @@ def test_nothing_is_popped_from_a_paused_queue(queue: Queue) -> None:
 def test_a_lease_that_is_no_duration_is_refused(queue: Queue, lease: Any) -> None:
     with pytest.raises(InvalidValue, match=r"^lease is "):
         queue.pop(lease)
+
+
+def test_an_empty_queue_is_tended_once_a_second_at_most(
+    app: Conveyor, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tended: list[int] = []
+    tend = app.driver.tend
+
+    def watched(types: Any = ()) -> Any:
+        tended.append(clock.now)
+        return tend(types)
+
+    monkeypatch.setattr(app.driver, "tend", watched)
+    for step in (0, 0.5, 0.5, -60, 0.5):
+        clock.step(step)
+        assert app.queue("billing").pop() is None
+
+    assert [now - START for now in tended] == [0, 1_000_000, -59_000_000]
 
 
 # ── settle ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -136,6 +136,7 @@ def test_with_id_answers_a_copy() -> None:
     assert payload.id is None
     assert named.id == payload.with_id(str(id)).id == id
     assert dataclasses.replace(named, id=None) == payload
+    assert type(named) is JobPayload
 
 
 @pytest.mark.parametrize("wrong", ["seven", 7, None])
