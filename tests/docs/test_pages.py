@@ -6,7 +6,8 @@ How a block is understood:
 - `python` runs, in one session for the page; `pycon` is what is typed at the prompt, compared with what it shows;
 - `console` is what is typed in a terminal, with its lines as shown; where lines follow a command, all of them have to;
 - `console` with a title is a terminal of its own, in which the command goes on until a line `^C`, or the page ends;
-- `sh` is not run: what installs or deploys. `text` shows something, `ini` and `dockerfile` are checked elsewhere.
+- `sh` is not run: what installs or deploys. `text` and `toml` show something, `py` a signature; `ini` and `dockerfile` are
+  checked elsewhere.
 
 Ids, moments, durations and sizes of the page stand for those of this run; `...` stands for anything.
 """
@@ -27,7 +28,7 @@ from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.docs.shown import Names
 from tests.docs.terminal import Terminals, environment
 
-SHOWN_ONLY = {"text", "ini", "dockerfile", "sql", "toml"}
+SHOWN_ONLY = {"text", "toml", "ini", "dockerfile", "py"}
 NOT_RUN = ("make ", "pip install ", "git ", "python -m venv ", ". .venv/", "sudo ", "docker ", "cd ")
 
 

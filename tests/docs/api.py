@@ -1,0 +1,243 @@
+"""The reference of public names as Markdown, from their signatures and docstrings."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import conveyor
+
+WIDTH: Final = 100
+
+# What only conveyor itself makes: how it is made says nothing to a reader.
+MADE_FOR_THEM: Final = {"JobType", "Job", "AsyncJob", "JobHandle", "CurrentJob", "Queue", "LeasedPayload"}
+
+# Public for conveyor's other rooms, and of no use to a program.
+INNER: Final = {"Conveyor.prepare", "Conveyor.aio", "CurrentJob.follow_ups", "JobPayload.options", "LeasedPayload.options"}
+
+# How a payload is read and written is a matter between JobType and the worker; an AsyncJob has the methods of a Job.
+WITHOUT_METHODS: Final = {"JobType", "AsyncJob"}
+
+# What docstrings point to, and no page tells of by that name.
+ELSEWHERE: Final = {"see `Delivery`": "see [the options of a payload](payloads.md)"}
+
+_SECTION: Final = re.compile(r"^(Args|Raises|Attributes):$")
+_ENTRY: Final = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$", re.DOTALL)
+
+
+def reference(name: str) -> str:
+    """All there is to say about a public name."""
+    thing = getattr(conveyor, name)
+    if isinstance(thing, type) and issubclass(thing, enum.Enum):
+        parts = [_heading(name), *_prose(thing), *_members(thing), *_methods(thing)]
+    elif isinstance(thing, type):
+        fields = list(_fields(thing))
+        made = [] if fields or name in MADE_FOR_THEM else [_signature(f"class {name}", thing)]
+        parts = [_heading(name), *made, *_prose(thing), *fields, *_methods(thing)]
+    elif callable(thing) and inspect.isfunction(thing):
+        parts = [_heading(name), _signature(f"def {name}", thing), *_prose(thing)]
+    else:
+        parts = [_heading(name), _newtype(thing)]
+    return "\n\n".join(parts)
+
+
+def _heading(name: str) -> str:
+    return f"## `{name}`"
+
+
+def _newtype(thing: Any) -> str:
+    """A NewType has no docstring of its own; the text below it in its module is meant."""
+    home = inspect.getmodule(thing)
+    assert home is not None
+    (text,) = [text for name, text in _texts(ast.parse(inspect.getsource(home)).body) if name == thing.__name__]
+    return text
+
+
+def _members(kind: type[enum.Enum]) -> Iterator[str]:
+    texts = dict(_texts(_class_body(kind)))
+    yield "\n".join(
+        f"- `{member.name}` (`{member.value!r}`){f': {_joined(texts[name])}' if (name := member.name) in texts else ''}"
+        for member in kind
+    )
+
+
+def _fields(kind: type[Any]) -> Iterator[str]:
+    """The fields of a record that has no word on them in its `Args:`."""
+    body = _class_body(kind)
+    texts = dict(_texts(body))
+    declared = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    told = "Args:" in (inspect.getdoc(kind) or "") or "Attributes:" in (inspect.getdoc(kind) or "")
+    if not hasattr(kind, "__struct_fields__") or (told and not texts):
+        return
+    lines: list[str] = []
+    for node in declared:
+        assert isinstance(node.target, ast.Name)
+        name = node.target.id
+        default = f" = {ast.unparse(node.value)}" if node.value is not None else ""
+        text = f": {_joined(texts[name])}" if name in texts else ""
+        lines.append(f"- `{name}: {ast.unparse(node.annotation)}{default}`{text}")
+    yield "\n".join(lines)
+
+
+def _methods(kind: type[Any]) -> Iterator[str]:
+    if kind.__name__ in WITHOUT_METHODS:
+        return
+    for name, method in _own(kind):
+        if f"{kind.__name__}.{name}" in INNER or not inspect.getdoc(method):
+            continue
+        title = f"### `{kind.__name__}.{name}`"
+        if isinstance(method, property):
+            assert method.fget is not None
+            answers = inspect.signature(method.fget).return_annotation
+            yield "\n\n".join([title, f"```py\n{name}: {answers}\n```", *_prose(method)])
+            continue
+        function = method.__func__ if isinstance(method, classmethod | staticmethod) else method
+        head = "async def" if inspect.iscoroutinefunction(function) else "def"
+        bound = getattr(kind, name) if isinstance(method, classmethod) else function
+        prefix = f"{kind.__name__}.{name}" if isinstance(method, classmethod) else name
+        parts = [title, _signature(f"{head} {prefix}", bound, skips_self=not isinstance(method, classmethod))]
+        yield "\n\n".join([*parts, *_prose(function)])
+
+
+def _own(kind: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Public methods and properties of a class, those of our base classes first, each where it was last defined."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("conveyor.") and not issubclass(base, BaseException):
+            for name, value in vars(base).items():
+                is_ours = inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)
+                if is_ours and not name.startswith("_"):
+                    found[name] = value
+    yield from found.items()
+
+
+# ── docstrings ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _prose(thing: Any) -> list[str]:
+    doc = inspect.getdoc(thing) or ""
+    if isinstance(thing, type) and thing.__doc__ is None:
+        doc = ""
+    parts: list[str] = []
+    lines = doc.splitlines()
+    while lines:
+        if (section := _SECTION.match(lines[0])) is not None:
+            lines.pop(0)
+            body: list[str] = []
+            while lines and (not lines[0].strip() or lines[0].startswith(" ")):
+                body.append(lines.pop(0))
+            parts.append(_entries(section[1], textwrap.dedent("\n".join(body))))
+        else:
+            paragraph: list[str] = []
+            while lines and not _SECTION.match(lines[0]):
+                paragraph.append(lines.pop(0))
+            parts.append("\n".join(paragraph).strip())
+    for words, link in ELSEWHERE.items():
+        parts = [part.replace(words, link) for part in parts]
+    return [part for part in parts if part]
+
+
+def _entries(section: str, body: str) -> str:
+    entries: list[str] = []
+    for line in body.splitlines():
+        if line.startswith(" "):
+            entries[-1] += f" {line.strip()}"
+        elif line.strip():
+            entries.append(line.strip())
+    shown: list[str] = []
+    for entry in entries:
+        match = _ENTRY.match(entry)
+        if match is None:
+            shown.append(f"- {entry}")
+        else:
+            names = ", ".join(f"`{name}`" for name in match["names"].split(", "))
+            shown.append(f"- {names}: {match['text']}")
+    return f"{section}:\n\n" + "\n".join(shown)
+
+
+def _texts(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Names that are given a value or a type, and the text below each."""
+    for node, below in zip(body, body[1:], strict=False):
+        target = node.target if isinstance(node, ast.AnnAssign) else None
+        if isinstance(node, ast.Assign):
+            target = node.targets[0]
+        if not isinstance(target, ast.Name) or not isinstance(below, ast.Expr):
+            continue
+        if isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            yield target.id, inspect.cleandoc(below.value.value)
+
+
+def _class_body(kind: type[Any]) -> list[ast.stmt]:
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(node, ast.ClassDef)
+    return node.body
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+# ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Written:
+    """A default as it would be written."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _signature(head: str, thing: Callable[..., Any], *, skips_self: bool = False) -> str:
+    try:
+        signature = inspect.signature(thing)
+    except ValueError:  # an exception that is made as any other
+        signature = inspect.Signature()
+    parameters = [
+        parameter.replace(default=_default(parameter.default), annotation=_annotation(parameter.annotation))
+        for parameter in signature.parameters.values()
+    ]
+    if skips_self and parameters and parameters[0].name == "self":
+        del parameters[0]
+    answers = "" if isinstance(thing, type) else _annotation(signature.return_annotation)
+    ends = f" -> {answers!r}" if isinstance(answers, _Written) and repr(answers) else ""
+    whole = str(inspect.Signature(parameters))
+    line = f"{head}{whole}{ends}"
+    if isinstance(thing, type) and whole == "()":
+        line = head
+    if len(line) > WIDTH:
+        parts = _split(whole[1:-1])
+        line = f"{head}(\n" + "".join(f"    {part},\n" for part in parts) + f"){ends}"
+    return f"```py\n{line}\n```"
+
+
+def _default(value: Any) -> Any:
+    if inspect.isfunction(value):
+        return _Written(value.__name__)
+    if isinstance(value, enum.Enum):
+        return _Written(f"{type(value).__name__}.{value.name}")
+    return value
+
+
+def _annotation(value: Any) -> Any:
+    if value is inspect.Parameter.empty:
+        return value
+    return _Written(value if isinstance(value, str) else inspect.formatannotation(value))
+
+
+def _split(text: str) -> list[str]:
+    """Parameters between commas that are in no brackets."""
+    parts, depth, begun = list[str](), 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            parts.append(text[begun:at].strip())
+            begun = at + 1
+    return [*parts, text[begun:].strip()]
