@@ -15,7 +15,7 @@ _COUNT = 1_000
 def run(effort: Effort) -> Iterable[Figure]:
     took: list[float] = []
     for _ in range(min(3, effort.rounds)):
-        with new_store() as path, worker(path) as running:
+        with new_store() as path, worker(path, application="mixed") as running:
             app.driver.pause(pause.job_type.queue)
             pause.push_many([(number, TEXT) for number in range(_COUNT)])
             app.driver.resume(pause.job_type.queue)

@@ -23,13 +23,21 @@ def run(effort: Effort) -> Iterable[Figure]:
         tape.start()
         _claim_and_settle()
     ours: list[float] = []
+    beside_async: list[float] = []
     bare: list[float] = []
     for _ in range(effort.rounds):
         with new_store() as path:
             push_noops(count)
             ours.append(drain(path, count).per_second)
+        with new_store() as path:
+            push_noops(count)
+            beside_async.append(drain(path, count, application="mixed").per_second)
         bare.append(count / tape.replay())
-    return against_bare(ours, bare, what="drain with one child", at_least=15_000, least_share=0.5)
+    what = "drain with one child"
+    return [
+        *against_bare(ours, bare, what=what, at_least=15_000, least_share=0.5),
+        Figure(what=f"{what}, the application has async jobs too", unit="jobs/s", rounds=tuple(beside_async)),
+    ]
 
 
 def _claim_and_settle() -> None:

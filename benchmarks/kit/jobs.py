@@ -1,4 +1,4 @@
-"""The application that the benchmarks push to and work for, and the one shape of arguments they all use."""
+"""The applications that the benchmarks push to and work for, and the one shape of arguments they all use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from conveyor import Conveyor
 TEXT: Final = "x" * 100
 
 app: Final = Conveyor()
+mixed: Final = Conveyor()
+"""Has async jobs too, for which a worker keeps an event loop and a share of its claims."""
 
 
-@app.job("bench.noop")
-def noop(number: int, text: str) -> None:
+def _noop(number: int, text: str) -> None:
     """Nothing, so that all its cost is conveyor's."""
+
+
+noop: Final = app.job("bench.noop")(_noop)
+mixed.job("bench.noop")(_noop)
 
 
 @app.job("bench.first_line")
@@ -24,7 +29,7 @@ def first_line(number: int, text: str) -> int:  # noqa: ARG001 - all carry the s
     return time.time_ns()
 
 
-@app.job("bench.pause")
+@mixed.job("bench.pause")
 async def pause(number: int, text: str) -> None:  # noqa: ARG001 - all carry the same
     """What waits for a network does."""
     await asyncio.sleep(0.1)

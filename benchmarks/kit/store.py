@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.kit.jobs import TEXT, app, noop
+from benchmarks.kit.jobs import TEXT, app, mixed, noop
 
 BATCH: Final = 500
 """Jobs in one push, claim or settle where they come many at a time."""
@@ -25,19 +25,21 @@ def new_file() -> Generator[Path]:
 
 @contextmanager
 def store(path: Path) -> Generator[None]:
-    """Let `app` use this file, open and ready for a measurement. Every setting is as it is by default."""
-    app.url = f"sqlite:///{path}"
+    """Let the applications use this file, open and ready for a measurement. Every setting is as it is by default."""
+    for application in (app, mixed):
+        application.url = f"sqlite:///{path}"
     try:
         app.driver.counts()
         gc.collect()
         yield
     finally:
-        app.close()
+        for application in (app, mixed):
+            application.close()
 
 
 @contextmanager
 def new_store() -> Generator[Path]:
-    """Let `app` use a new file."""
+    """Let the applications use a new file."""
     with new_file() as path, store(path):
         yield path
 

@@ -58,13 +58,19 @@ class Worker:
 
 
 @contextmanager
-def worker(path: Path, *options: str, settled_for: float = 1.0) -> Generator[Worker]:
-    """A worker of `app` on this file, by default of one child. It is up, and had `settled_for` seconds to come to rest.
+def worker(path: Path, *options: str, application: str = "app", settled_for: float = 1.0) -> Generator[Worker]:
+    """A worker on this file, by default of one child. It is up, and had `settled_for` seconds to come to rest.
+
+    Args:
+        path: the file that the applications use.
+        options: of `conveyor work`.
+        application: its name in `kit/jobs.py`.
+        settled_for: seconds.
 
     Raises:
         RuntimeError: it did not start, or did not end well.
     """
-    command = [sys.executable, "-m", "conveyor", "work", "--app", "benchmarks.kit.jobs:app"]
+    command = [sys.executable, "-m", "conveyor", "work", "--app", f"benchmarks.kit.jobs:{application}"]
     command += ["--url", f"sqlite:///{path}", "--log-level", "warning", *options]
     process = subprocess.Popen(command, cwd=_ROOT)
     try:
@@ -91,13 +97,13 @@ class Drain:
     """Processor time of all children, for each job."""
 
 
-def drain(path: Path, count: int, *, children: int = 1) -> Drain:
+def drain(path: Path, count: int, *, children: int = 1, application: str = "app") -> Drain:
     """Let a worker run `count` of the jobs that wait in the open store; the worker is up and idle before they begin."""
     before = completed()
     kept = rows(path, "SELECT count(*) FROM conveyor_finished")[0][0]
     queue = noop.job_type.queue
     app.driver.pause(queue)
-    with worker(path, "--processes", str(children)) as running:
+    with worker(path, "--processes", str(children), application=application) as running:
         spent = running.cpu_seconds(supervisor=False)
         app.driver.resume(queue)
         running.until(lambda: completed() - before >= count, f"{count} jobs were done")
