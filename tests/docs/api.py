@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import conveyor
@@ -18,7 +19,13 @@ WIDTH: Final = 100
 MADE_FOR_THEM: Final = {"JobType", "Job", "AsyncJob", "JobHandle", "CurrentJob", "Queue", "LeasedPayload"}
 
 # Public for conveyor's other rooms, and of no use to a program.
-INNER: Final = {"Conveyor.prepare", "Conveyor.aio", "CurrentJob.follow_ups", "JobPayload.options", "LeasedPayload.options"}
+INNER: Final = {
+    "Conveyor.prepare",
+    "Conveyor.aio",
+    "CurrentJob.follow_ups",
+    "JobPayload.options",
+    "LeasedPayload.options",
+}
 
 # How a payload is read and written is a matter between JobType and the worker; an AsyncJob has the methods of a Job.
 WITHOUT_METHODS: Final = {"JobType", "AsyncJob"}
@@ -96,12 +103,11 @@ def _methods(kind: type[Any]) -> Iterator[str]:
             answers = inspect.signature(method.fget).return_annotation
             yield "\n\n".join([title, f"```py\n{name}: {answers}\n```", *_prose(method)])
             continue
-        function = method.__func__ if isinstance(method, classmethod | staticmethod) else method
+        function: Callable[..., Any] = getattr(kind, name)
+        is_bound = inspect.ismethod(function)
         head = "async def" if inspect.iscoroutinefunction(function) else "def"
-        bound = getattr(kind, name) if isinstance(method, classmethod) else function
-        prefix = f"{kind.__name__}.{name}" if isinstance(method, classmethod) else name
-        parts = [title, _signature(f"{head} {prefix}", bound, skips_self=not isinstance(method, classmethod))]
-        yield "\n\n".join([*parts, *_prose(function)])
+        prefix = f"{kind.__name__}.{name}" if is_bound else name
+        yield "\n\n".join([title, _signature(f"{head} {prefix}", function, skips_self=not is_bound), *_prose(function)])
 
 
 def _own(kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -109,8 +115,9 @@ def _own(kind: type[Any]) -> Iterator[tuple[str, Any]]:
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("conveyor.") and not issubclass(base, BaseException):
-            for name, value in vars(base).items():
-                is_ours = inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)
+            members: dict[str, Any] = dict(base.__dict__)
+            for name, value in members.items():
+                is_ours = inspect.isfunction(value) or type(value) in (property, classmethod)
                 if is_ours and not name.startswith("_"):
                     found[name] = value
     yield from found.items()
@@ -162,8 +169,8 @@ def _entries(section: str, body: str) -> str:
 
 def _texts(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     """Names that are given a value or a type, and the text below each."""
-    for node, below in zip(body, body[1:], strict=False):
-        target = node.target if isinstance(node, ast.AnnAssign) else None
+    for node, below in pairwise(body):
+        target: ast.expr | None = node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(node, ast.Assign):
             target = node.targets[0]
         if not isinstance(target, ast.Name) or not isinstance(below, ast.Expr):

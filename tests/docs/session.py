@@ -1,4 +1,4 @@
-"""A Python session: `python session.py`, told blocks of code one a line as JSON; the next block knows the names of the last.
+"""A Python session: `python session.py`, told blocks of code one a line as JSON; each knows the names of the last.
 
 Run by the tests of the documentation, in a process of its own: pages define applications, workers and threads.
 """
@@ -26,9 +26,9 @@ def run(text: str, where: str, line: int, names: dict[str, Any], runner: asyncio
     linecache.cache[where] = (len(source), None, source.splitlines(keepends=True), where)
     code = compile(source, where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     if code.co_flags & inspect.CO_COROUTINE:
-        runner.run(eval(code, names))  # noqa: S307 - the code is our own page's
+        runner.run(eval(code, names))
     else:
-        exec(code, names)  # noqa: S102 - likewise
+        exec(code, names)
 
 
 def prompt(text: str, where: str, line: int, names: dict[str, Any]) -> None:

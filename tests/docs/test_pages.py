@@ -6,8 +6,8 @@ How a block is understood:
 - `python` runs, in one session for the page; `pycon` is what is typed at the prompt, compared with what it shows;
 - `console` is what is typed in a terminal, with its lines as shown; where lines follow a command, all of them have to;
 - `console` with a title is a terminal of its own, in which the command goes on until a line `^C`, or the page ends;
-- `sh` is not run: what installs or deploys. `text` and `toml` show something, `py` a signature; `ini` and `dockerfile` are
-  checked elsewhere.
+- `sh` is not run: what installs or deploys. `text` and `toml` show something, `py` a signature; `ini` and `dockerfile`
+  are checked elsewhere.
 
 Ids, moments, durations and sizes of the page stand for those of this run; `...` stands for anything.
 """
@@ -18,7 +18,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -125,7 +125,7 @@ class Reader:
 
 
 @contextmanager
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path) -> Generator[Reader]:
     home, directory = tmp_path / "home", tmp_path / "page"
     home.mkdir()
     directory.mkdir()

@@ -1,0 +1,59 @@
+"""What README and documentation name exists: files, make targets, command lines in service files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+
+from conveyor.cli.group import root
+from tests.docs.blocks import ROOT, blocks, pages
+
+TOP: Final = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")]
+LINK: Final = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", TOP, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_outside_the_documentation_links_to_is_there(page: Path) -> None:
+    targets = [match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))]
+
+    missing = [target for target in targets if not (page.parent / target).exists()]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", [*pages(), *TOP[1:]], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_make_targets_that_a_page_names_are_there(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    named = set(re.findall(r"`(?:\$ )?make ([a-z]+)", page.read_text(encoding="utf-8")))
+
+    assert named <= targets
+
+
+def test_the_readme_names_its_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert "`make demo`" in text
+    assert "`make test`" in text
+
+
+def test_service_files_start_workers_with_options_that_exist() -> None:
+    texts = [block.text for block in blocks(ROOT / "docs/howto/deploy-a-worker.md") if block.language != "python"]
+    lines = re.findall(r"^ExecStart=\S*/conveyor (.*)$", "\n".join(texts), re.MULTILINE)
+    commands = [shlex.split(line) for line in lines]
+    commands += [json.loads(line)[1:] for line in re.findall(r"^CMD (\[.*\])$", "\n".join(texts), re.MULTILINE)]
+
+    names = {command[0] for command in commands}
+    for name, *arguments in commands:
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        command.make_context(name, arguments)
+
+    assert names == {"work"}
+    assert len(commands) == 2
