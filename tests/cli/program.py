@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,7 @@ class Terminal:
 
     def __enter__(self) -> Self:
         self._mine, theirs = pty.openpty()
+        self._decoder = getincrementaldecoder("utf-8")()
         self.process = subprocess.Popen(
             [*PROGRAM, *map(str, self.arguments)],
             env=os.environ | {"TERM": "xterm-256color", "COLUMNS": str(self.columns), "LINES": "40"} | self.env,
@@ -102,5 +104,5 @@ class Terminal:
         except OSError:
             # Linux's word for: nobody has the other side open any more.
             return False
-        self.shown += new.decode()
+        self.shown += self._decoder.decode(new)
         return bool(new)

@@ -68,10 +68,11 @@ def demo(directory: Path | None, limit: int, processes: int) -> None:
     Each job reads its file and counts lines, words and functions. Files that are not text, or not Python though
     they are called so, fail, are tried three times, and land in the dead letter queue.
     """
-    files, seen = _files(directory or Path(sysconfig.get_path("stdlib")), limit)
+    directory = (directory or Path(sysconfig.get_path("stdlib"))).absolute()
+    files, seen = _files(directory, limit)
     home = Path(tempfile.mkdtemp(prefix="conveyor-demo-"))
     app.url = url = f"sqlite:///{quote(str(home / 'demo.db'))}"
-    say(f"{_phrase(len(files), seen)} under {directory or sysconfig.get_path('stdlib')}, one job each. Store: {url}")
+    say(f"{_phrase(len(files), seen)} under {directory}, one job each.\nStore: {url}")
     begun = time.monotonic()
     for start in range(0, len(files), _BATCH):
         read_file.push_many([(str(file),) for file in files[start : start + _BATCH]])
@@ -81,7 +82,7 @@ def demo(directory: Path | None, limit: int, processes: int) -> None:
     try:
         with _worker(url, home / "worker.log", processes) as check:
             interrupted = _watch(app.driver, len(files), check)
-        put(Report.of(app.driver).text(_program(), url, home))
+        put(Report.of(app.driver, directory).text(_program(), url, home))
     finally:
         app.close()
     if interrupted:
@@ -94,7 +95,7 @@ def _files(directory: Path, limit: int) -> tuple[list[Path], int]:
         problem = "is not a directory" if directory.exists() else "does not exist"
         raise ConfigError(f"{directory} {problem}; name one with files in it, or none for Python's own library")
     files: list[Path] = []
-    for parent, names, found in os.walk(directory.absolute()):
+    for parent, names, found in os.walk(directory):
         names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
         files += (Path(parent, name) for name in sorted(found) if _is_file(Path(parent, name)))
         if len(files) >= _MOST_SEEN:

@@ -33,14 +33,16 @@ class _Arguments(msgspec.Struct):
 class Report:
     """The counters of the demo's queue, its history and its dead letters."""
 
+    directory: Path
     counts: Counts
     completed: list[StoredJob]
     dead: list[StoredJob]
 
     @classmethod
-    def of(cls, driver: Driver) -> Report:
-        """Read it from the store."""
+    def of(cls, driver: Driver, directory: Path) -> Report:
+        """Read it from the store; `directory` is where the files are."""
         return cls(
+            directory,
             total(driver.counts([QUEUE])[0]),
             list(found(driver, Filter(queues=(QUEUE,), statuses=(JobStatus.COMPLETED,)), _ALL)),
             list(found(driver, Filter(queues=(QUEUE,), statuses=DEAD), _ALL)),
@@ -95,7 +97,7 @@ class Report:
             )
         )
         for each, path in sorted(results, key=lambda pair: -pair[0].bytes)[:_BIGGEST]:
-            table.add(size(each.bytes), each.lines, each.functions, path)
+            table.add(size(each.bytes), each.lines, each.functions, self._below(path))
         figures = f"{lines:,} lines, {words:,} words, {functions:,} functions"
         return f"Read {size(read)}: {figures}. The biggest files:\n{plain(table)}"
 
@@ -106,8 +108,12 @@ class Report:
         table = Table((Column("jobs", "number"), Column("runs", "number"), Column("error"), Column("example", "words")))
         for name, jobs in sorted(groups.items(), key=lambda item: -len(item[1])):
             runs = max(job.failures + job.crashes for job in jobs)
-            table.add(len(jobs), runs, name, f"{Path(_path(jobs[0])).name}: {_message(jobs[0])}")
+            table.add(len(jobs), runs, name, f"{self._below(_path(jobs[0]))}: {_message(jobs[0])}")
         return table
+
+    def _below(self, path: str) -> str:
+        """A file's path from the directory down."""
+        return str(Path(path).relative_to(self.directory))
 
     def _next(self, program: str, url: str, home: Path) -> str:
         lines = [f"export CONVEYOR_URL={shlex.quote(url)}", f"{program} status"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import click
@@ -17,7 +17,16 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw]?)")
 
 
-class Duration(click.ParamType[float]):
+if TYPE_CHECKING:
+    _Floats = click.ParamType[float]
+    _Ints = click.ParamType[int]
+    _Ids = click.ParamType[JobId]
+else:
+    # Generic for type checkers only; at run time not before click 8.4.
+    _Floats = _Ints = _Ids = click.ParamType
+
+
+class Duration(_Floats):
     """Seconds as a number, or with units: 30, 30s, 5m, 2h, 7d, 1h30m. Converts to seconds."""
 
     name = "duration"
@@ -41,7 +50,7 @@ class Duration(click.ParamType[float]):
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-class Number(click.ParamType[int]):
+class Number(_Ints):
     """A whole number from 1 up."""
 
     name = "number"
@@ -54,7 +63,7 @@ class Number(click.ParamType[int]):
         return int(text)
 
 
-class Identity(click.ParamType[JobId]):
+class Identity(_Ids):
     """The id of a job."""
 
     name = "id"
