@@ -43,7 +43,7 @@ def blocks(page: Path) -> list[Block]:
         ValueError: a fence is not closed, is indented, or says what nobody here understands.
     """
     found: list[Block] = []
-    name = page.relative_to(ROOT).as_posix()
+    name = page.relative_to(ROOT).as_posix() if page.is_relative_to(ROOT) else page.name
     fence: re.Match[str] | None = None
     begun, lines = 0, list[str]()
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):

@@ -163,6 +163,11 @@ def regions(page: Path) -> Iterator[str]:
     yield from (match["name"] for match in _REGION.finditer(page.read_text(encoding="utf-8")))
 
 
+def without_regions(page: Path) -> str:
+    """What people have written of the page."""
+    return _REGION.sub("", page.read_text(encoding="utf-8"))
+
+
 def redrawn(page: Path) -> str:
     """The page as it should be."""
     return _REGION.sub(

@@ -39,6 +39,7 @@ def environment(home: Path) -> dict[str, str]:
         **kept,
         "PATH": path,
         "HOME": str(home),
+        "TMPDIR": str(home),
         "TERM": "xterm-256color",
         "COLUMNS": str(COLUMNS),
         "LINES": "40",

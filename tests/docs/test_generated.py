@@ -9,7 +9,7 @@ import pytest
 
 import conveyor
 from tests.docs.blocks import ROOT, pages
-from tests.docs.generated import DRAWN, redrawn, regions
+from tests.docs.generated import DRAWN, redrawn, regions, without_regions
 
 DRAWN_PAGES = [page for page in pages() if any(regions(page))]
 
@@ -17,6 +17,13 @@ DRAWN_PAGES = [page for page in pages() if any(regions(page))]
 @pytest.mark.parametrize("page", DRAWN_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_is_drawn_from_the_code_is_as_the_code_is(page: Path) -> None:
     assert page.read_text(encoding="utf-8") == redrawn(page), "run: python -m tests.docs.generated"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_code_that_is_only_shown_is_drawn(page: Path) -> None:
+    written = without_regions(page)
+
+    assert "```py\n" not in written
 
 
 def test_every_public_name_has_its_place_in_the_reference() -> None:
