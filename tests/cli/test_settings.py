@@ -79,6 +79,13 @@ def test_options_come_from_the_environment(
     assert [job["queue"] for job in cli(*arguments, env=env).json] == ["emails"]
 
 
+def test_variables_that_mean_no_option_change_nothing(cli: Cli, store: Store) -> None:
+    store.push()
+    env = {"CONVEYOR_VERSION": "1.2", "CONVEYOR_HELP": "1", "CONVEYOR_JOBS": "5", "CONVEYOR_PORT": "tcp://10.0.0.1:80"}
+
+    assert len(cli("jobs", "--json", env=env).json) == 1
+
+
 def test_the_command_line_wins_over_the_environment(cli: Cli, store: Store) -> None:
     for _ in range(3):
         store.push()

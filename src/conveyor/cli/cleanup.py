@@ -62,21 +62,27 @@ def cleanup(
         statuses=_HISTORY + (DEAD if failed else ()),
         before=system_clock() - round(older_than * SECOND),
     )
+    if yes and not dry_run:
+        _delete(target, where, limit, json=json)
+        return
     noun = "record" if failed else "record of completed and cancelled jobs"
     plural = "records, dead letters among them," if failed else "records of completed and cancelled jobs"
     number, told = number_found(target.driver, where)
     if limit is not None and number > limit:
         number, told = limit, f"{limit:,}"
-    phrase = f"{told} {noun if number == 1 else plural}"
-    if dry_run:
-        if json:
-            put_json({"would_delete": number})
-        else:
-            say(f"Would delete {phrase} older than {span(older_than)}.")
-        return
-    if number:
-        confirm(f"Delete {phrase} older than {span(older_than)}?", yes=yes)
-    deleted = target.driver.forget(where, limit=limit) if number else 0
+    phrase = f"{told} {noun if number == 1 else plural} older than {span(older_than)}"
+    if not dry_run:
+        if number:
+            confirm(f"Delete {phrase}?", yes=yes)
+        _delete(target, where, limit, json=json)
+    elif json:
+        put_json({"would_delete": number})
+    else:
+        say(f"Would delete {phrase}.")
+
+
+def _delete(target: Target, where: Filter, limit: int | None, *, json: bool) -> None:
+    deleted = target.driver.forget(where, limit=limit)
     if json:
         put_json({"deleted": deleted})
     else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,11 +18,13 @@ from conveyor.cli.search import DEAD, found
 from conveyor.cli.table import Column, Table, plain
 from conveyor.cli.words import count, short_type, size, span
 from conveyor.drivers.base import Driver
+from conveyor.metrics import Tally, percentile
 from conveyor.records import Counts, Filter, JobStatus, StoredJob
-from conveyor.times import SECOND
+from conveyor.times import SECOND, system_clock
 
 _ALL: Final = 1_000_000
 _BIGGEST: Final = 5
+_MINUTE: Final = 60 * SECOND
 
 
 class _Arguments(msgspec.Struct):
@@ -35,15 +37,21 @@ class Report:
 
     directory: Path
     counts: Counts
+    buckets: Mapping[int, int]
+    """How long all runs took, by bucket; see `metrics.py`."""
     completed: list[StoredJob]
     dead: list[StoredJob]
 
     @classmethod
     def of(cls, driver: Driver, directory: Path) -> Report:
         """Read it from the store; `directory` is where the files are."""
+        runs = Tally()
+        for metrics in driver.read_metrics(since=0, until=system_clock() // _MINUTE + 2):
+            runs.add(metrics)
         return cls(
             directory,
             total(driver.counts([QUEUE])[0]),
+            runs.buckets,
             list(found(driver, Filter(queues=(QUEUE,), statuses=(JobStatus.COMPLETED,)), _ALL)),
             list(found(driver, Filter(queues=(QUEUE,), statuses=DEAD), _ALL)),
         )
@@ -70,14 +78,10 @@ class Report:
         lines.append(
             f"{count(counts.retried, 'failed run')} tried again" if counts.retried else "no run was tried again"
         )
-        durations = sorted(
-            (job.finished_at - job.started_at) / SECOND for job in self.completed if job.started_at and job.finished_at
-        )
-        if len(durations) > 1:
-            cuts = statistics.quantiles(durations, n=20, method="inclusive")
-            lines.append(
-                f"a completed job took {span(cuts[9])} (p50), {span(cuts[18])} (p95), {span(durations[-1])} at most"
-            )
+        p50, p95, longest = (percentile(self.buckets, share) for share in (0.5, 0.95, 1.0))
+        if p50 is not None and p95 is not None and longest is not None:
+            parts = (f"{span(p50 / SECOND)} (p50)", f"{span(p95 / SECOND)} (p95)", f"{span(longest / SECOND)} at most")
+            lines.append(f"a run took {', '.join(parts)}")
         return "\n".join(lines)
 
     def _found(self) -> str:

@@ -123,7 +123,12 @@ class LazyGroup(click.Group):
         "Data goes to stdout and talk to stderr; tables are plain text in a pipe, and --json is for programs."
     ),
 )
-@click.version_option(package_name="conveyor", message="conveyor %(version)s")
+@click.version_option(
+    package_name="conveyor",
+    message="conveyor %(version)s",
+    # Images often set CONVEYOR_VERSION=1.2 for themselves, and mean no command by it.
+    allow_from_autoenv=False,
+)
 @click.pass_context
 def root(ctx: click.Context) -> None:
     """Run background jobs, look at them, and put right what failed.
