@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from conveyor import CancelAnswer, JobStatus
+from conveyor import CancelAnswer, JobCall, JobStatus
 from tests.worker import jobs
 from tests.worker.tree import Bench, wait_until
 
@@ -13,12 +15,12 @@ from tests.worker.tree import Bench, wait_until
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_running_job_can_be_cancelled(bench: Bench, kind: str, note: str, threads: int) -> None:
     # A thread that waits in C code is not interrupted there, so with threads the job looks up now and then.
-    call = {
+    calls: dict[str, JobCall[Any]] = {
         "sync": jobs.wait_in_steps.call(bench.path, 3600),
         "async": jobs.wait_async.call(bench.path, 3600),
         "stubborn": jobs.wait_stubborn.call(bench.path),
-    }[kind]
-    (id,) = bench.push(call)
+    }
+    (id,) = bench.push(calls[kind])
     tree = bench.worker(threads=threads)
     wait_until(lambda: bench.notes == ["begin"])
 

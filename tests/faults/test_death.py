@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
 
@@ -47,7 +48,12 @@ def test_what_was_only_fetched_by_a_dead_child_goes_back_uncounted(bench: Bench)
 
 @pytest.mark.parametrize(
     ("how", "words"),
-    [("exit", "exit code 7"), ("SIGKILL", "signal 9, SIGKILL"), ("SIGSEGV", "signal 11, SIGSEGV"), ("SIGABRT", "SIGABRT")],
+    [
+        ("exit", "exit code 7"),
+        ("SIGKILL", "signal 9, SIGKILL"),
+        ("SIGSEGV", "signal 11, SIGSEGV"),
+        ("SIGABRT", "SIGABRT"),
+    ],
 )
 def test_a_job_that_kills_its_process_is_buried_after_three_crashes(bench: Bench, how: str, words: str) -> None:
     (poison, healthy) = bench.push(jobs.die.call(how, bench.path), jobs.add.call(1, 1))
@@ -114,7 +120,7 @@ def test_children_that_die_one_after_another_lose_nothing(bench: Bench) -> None:
     ids = bench.push(*(jobs.note_slow.call(bench.path, str(number), 0.02) for number in range(60)))
     tree = bench.worker(processes=2)
     for round_number in range(1, 5):
-        wait_until(lambda done=round_number * 10: len(bench.notes) >= done)
+        wait_until(partial(_has_notes, bench, round_number * 10))
         os.kill(wait_until(lambda: tree.children)[0], signal.SIGKILL)
 
     ended = bench.ended(*ids)
@@ -123,6 +129,10 @@ def test_children_that_die_one_after_another_lose_nothing(bench: Bench) -> None:
     assert 0 < sum(job.crashes for job in ended) <= 4
     assert bench.counts().completed == 60
     assert tree.stop() == 0
+
+
+def _has_notes(bench: Bench, count: int) -> bool:
+    return len(bench.notes) >= count
 
 
 def _is_there(pid: int) -> bool:

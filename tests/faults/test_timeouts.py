@@ -5,25 +5,27 @@ import time
 
 import pytest
 
-from conveyor import ExponentialBackoff, JobStatus, Reason
-from conveyor.payload import JobCall
+from conveyor import AsyncJob, ExponentialBackoff, Job, JobStatus, Reason
 from tests.worker import jobs
 from tests.worker.tree import Bench, wait_until
 
-STUBBORN = [
+AnyJob = Job[[str], None] | AsyncJob[[str], None]
+
+STUBBORN: list[AnyJob] = [
     jobs.hang_catching_all,
     jobs.hang_with_the_interpreter_lock,
     jobs.hang_async_catching,
     jobs.hang_async_blocking,
     jobs.with_subprocess,
 ]
-TRACTABLE = [jobs.hang_in_a_loop, jobs.hang_in_sleep, jobs.hang_async]
+TRACTABLE: list[AnyJob] = [jobs.hang_in_a_loop, jobs.hang_in_sleep, jobs.hang_async]
 
 
-@pytest.mark.parametrize("job", STUBBORN, ids=lambda job: job.name)
-def test_a_job_that_does_not_end_at_its_timeout_is_killed_and_its_neighbours_are_unharmed(bench: Bench, job: object) -> None:
-    hanging: JobCall[object] = job.call(bench.path)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - one of the jobs above
-    (id,) = bench.push(hanging)
+@pytest.mark.parametrize("job", STUBBORN, ids=str)
+def test_a_job_that_does_not_end_at_its_timeout_is_killed_and_its_neighbours_are_unharmed(
+    bench: Bench, job: AnyJob
+) -> None:
+    (id,) = bench.push(job.call(bench.path))
     others = bench.push(*(jobs.add.call(number, 1) for number in range(20)), jobs.nap_async.call(0.01))
 
     begun = time.monotonic()
@@ -38,10 +40,9 @@ def test_a_job_that_does_not_end_at_its_timeout_is_killed_and_its_neighbours_are
     assert bench.counts().processing == 0
 
 
-@pytest.mark.parametrize("job", TRACTABLE, ids=lambda job: job.name)
-def test_a_job_is_told_at_its_timeout_and_its_process_lives(bench: Bench, job: object) -> None:
-    hanging: JobCall[object] = job.call(bench.path)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - one of the jobs above
-    (id,) = bench.push(hanging)
+@pytest.mark.parametrize("job", TRACTABLE, ids=str)
+def test_a_job_is_told_at_its_timeout_and_its_process_lives(bench: Bench, job: AnyJob) -> None:
+    (id,) = bench.push(job.call(bench.path))
 
     tree = bench.burst()
 
@@ -73,7 +74,9 @@ def test_a_job_that_timed_out_is_retried_as_its_strategy_says(bench: Bench) -> N
 
     bench.burst()
 
-    assert [(job.status, job.failures, job.attempt >= 2) for job in bench.ended(*ids)] == [(JobStatus.EXPIRED, 2, True)] * 2
+    assert [(job.status, job.failures, job.attempt >= 2) for job in bench.ended(*ids)] == [
+        (JobStatus.EXPIRED, 2, True)
+    ] * 2
     assert bench.notes.count("begin") == 4
 
 

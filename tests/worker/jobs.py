@@ -57,6 +57,11 @@ def fail(message: str) -> None:
     raise ValueError(message)
 
 
+@app.job("fail.oddly")
+def fail_oddly() -> None:
+    raise ValueError("broken \ud800")
+
+
 @app.job("fail.once", retry=AT_ONCE)
 def fail_once(path: str) -> int:
     attempt = current_job().attempt
@@ -257,3 +262,105 @@ def wait_ignoring(path: str, seconds: float) -> str:
     except JobCancelled as told:
         return f"caught {type(told).__name__}"
     return ""
+
+
+def worker_name() -> str:
+    """The name of the worker that runs this: its supervisor's command line has its settings."""
+    return Path(f"/proc/{os.getppid()}/cmdline").read_text(encoding="utf-8").rpartition('"name":"')[2].partition('"')[0]
+
+
+@app.job("race")
+def race(path: str) -> str:
+    name = worker_name()
+    note(path, f"{name} begins")
+    if name == "frozen":
+        # Until the other worker has been here; this one is frozen meanwhile.
+        while "other begins" not in Path(path).read_text(encoding="utf-8"):
+            time.sleep(0.01)
+    note(path, f"{name} ends")
+    return name
+
+
+@app.job("stop.all")
+def stop_all(path: str) -> None:
+    """Freezes its worker, the first time, with whatever waits behind this job."""
+    if worker_name() == "frozen":
+        note(path, "frozen")
+        os.kill(os.getppid(), signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@app.job("hold.the.lock")
+def hold_the_lock(path: str, seconds: float) -> None:
+    note(path, "begin locked")
+    # Each of these calls keeps the interpreter lock for a good part of a second.
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        sum(range(20_000_000))
+    note(path, "end locked")
+
+
+@app.job("note.the.time")
+def note_the_time(path: str, seconds: float) -> None:
+    note(path, str(time.time()))
+    time.sleep(seconds)
+    note(path, str(time.time()))
+
+
+@app.job("terminate.the.worker")
+def terminate_the_worker(path: str, seconds: float) -> None:
+    os.kill(os.getppid(), signal.SIGTERM)
+    note(path, "draining")
+    time.sleep(seconds)
+
+
+@app.job("steer.async")
+async def steer_async(how: str) -> str:
+    await asyncio.sleep(0)
+    match how:
+        case "fail":
+            raise ValueError(how)
+        case "give up":
+            raise GiveUp("pointless")
+        case "cancel":
+            raise Cancel("not wanted")
+        case "cancelled error":
+            raise asyncio.CancelledError
+        case _:
+            return how
+
+
+@app.job("parent.async")
+async def parent_async(path: str) -> None:
+    await asyncio.sleep(0)
+    current_job().push(note_job.call(path, "from an async job"))
+
+
+@app.job("who.am.i")
+def who_am_i() -> str:
+    time.sleep(0.005)
+    return str(current_job().id)
+
+
+@app.job("who.am.i.async")
+async def who_am_i_async() -> str:
+    await asyncio.sleep(0.005)
+    return str(current_job().id)
+
+
+@app.job("note.after")
+def note_after(path: str, text: str, seconds: float) -> None:
+    time.sleep(seconds)
+    note(path, text)
+
+
+@app.job("marked")
+def marked(parent: int, number: int) -> str:
+    return f"{parent}.{number}"
+
+
+@app.job("parent.of.marked")
+def parent_of_marked(parent: int, count: int) -> None:
+    for number in range(count):
+        current_job().push(marked.call(parent, number))
+    time.sleep(0.01)

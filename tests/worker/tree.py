@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ class Bench:
 
     def worker(self, **settings: Any) -> Tree:
         """Start a worker. Short times unless told otherwise: tests wait for them."""
-        chosen = {"lease": 5.0, "grace": 0.4, "queues": QUEUES, **settings}
+        chosen: dict[str, Any] = {"lease": 5.0, "grace": 0.4, "queues": QUEUES, **settings}
         made = WorkerSettings(app="tests.worker.jobs:app", url=self.url, **chosen)
         tree = Tree(made, self.directory / "worker.log")
         self._trees.append(tree)
@@ -165,7 +165,7 @@ def _lives(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def bench(directory: Path) -> Iterator[Bench]:
+def bench(directory: Path) -> Generator[Bench]:
     made = Bench(directory)
     try:
         yield made

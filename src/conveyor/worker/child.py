@@ -14,7 +14,7 @@ from conveyor.config import load_app
 from conveyor.errors import ConveyorError, StoreError
 from conveyor.worker import events
 from conveyor.worker.essential import essential
-from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Freeze, Ready, Thaw, ToChild, Unfit
+from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Finished, Freeze, Ready, Thaw, ToChild, Unfit
 from conveyor.worker.slots import SlotTable
 from conveyor.worker.store import Patience
 
@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> int:
     end, table, count = (int(argument) for argument in arguments)
     channel = Channel(socket.socket(fileno=end), ToChild)
     slots = SlotTable(table, count)
-    begin = _first(channel)
-    if begin is None:
+    begin = channel.next()
+    if not isinstance(begin, Begin):
+        # The supervisor has gone before it could say anything.
         return 0
     sys.path[:] = begin.path
     events.configure(begin.log_level)
@@ -65,17 +66,10 @@ def main(arguments: list[str]) -> int:
     gc.freeze()
     channel.send(Ready())
     engine.run()
+    channel.send(Finished())
     with contextlib.suppress(StoreError):
         app.close()
     return 0
-
-
-def _first(channel: Channel) -> Begin | None:
-    while (messages := channel.receive()) is not None:
-        for message in messages:
-            if isinstance(message, Begin):
-                return message
-    return None
 
 
 def _open(app: Conveyor) -> None:
@@ -97,19 +91,18 @@ def _open(app: Conveyor) -> None:
 
 def _listen(channel: Channel, engine: Engine) -> None:
     """Do what the supervisor says; end with it."""
-    while (messages := channel.receive()) is not None:
-        for message in messages:
-            match message:
-                case Drain():
-                    engine.drain()
-                case Freeze():
-                    engine.freeze()
-                case Thaw():
-                    engine.thaw()
-                case Cancel(key):
-                    engine.cancel(key)
-                case _:
-                    raise AssertionError(message)
+    while (message := channel.next()) is not None:
+        match message:
+            case Drain():
+                engine.drain()
+            case Freeze():
+                engine.freeze()
+            case Thaw():
+                engine.thaw()
+            case Cancel(key):
+                engine.cancel(key)
+            case _:
+                raise AssertionError(message)
     engine.abandon()
 
 

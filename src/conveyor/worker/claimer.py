@@ -37,6 +37,7 @@ class Claimer:
 
     Args:
         lanes: of sync jobs, and of async jobs where the application has any.
+        mix: what is known of which queues hold which.
         max_jobs: how many to claim in all; `None` for no bound.
         on_idle: called in a burst when nothing is ready, and nothing waits, runs or is unsettled here.
         on_late: called, once, when three quarters of `max_jobs` have been claimed.
@@ -48,8 +49,9 @@ class Claimer:
         driver: Driver,
         shares: Shares,
         lanes: tuple[Lane, Lane | None],
-        plans: Mapping[str, Plan],
         *,
+        mix: Mix,
+        plans: Mapping[str, Plan],
         settler: Settler,
         slots: SlotTable,
         name: str,
@@ -78,7 +80,7 @@ class Claimer:
         self._on_late = on_late
         self._on_last = on_last
         self._was_idle = False
-        self._mix = Mix()
+        self._mix = mix
         self._most = 1
         self._vain = 0
         self._stopping = threading.Event()
@@ -130,8 +132,12 @@ class Claimer:
             self._sleep(_PATIENCE if waits else None)
             return
         if not self._room():
-            if all(lane.call_when_low() for lane in self._lanes):
-                self._sleep(self._mix.pause(_PATIENCE if waits else None))
+            for lane in self._lanes:
+                lane.call_when_low()
+            # What came before the readers were told to call is not slept over.
+            if not self._room():
+                # Beside a slow job of one kind there may be room for the other.
+                self._sleep(self._mix.pause(_PATIENCE if waits or self._async is not None else None))
             return
         order = self._order()
         if not order:
@@ -153,40 +159,36 @@ class Claimer:
             self.run_once()
 
     def _room(self) -> int:
-        """How many jobs to claim at most."""
-        sync_room = self._sync.room()
+        """How many jobs to claim now."""
         if self._async is None:
-            return sync_room
-        return max(sync_room, self._async.room())
+            room = self._sync.room()
+        else:
+            sync_room = None if self._sync.is_stuck else self._sync.room()
+            async_room = None if self._async.is_stuck else self._async.room()
+            room = min(self._mix.limit(sync_room, async_room), self._most)
+        return room if self._left is None else min(room, self._left)
 
     def _order(self) -> list[str]:
         """The queues to claim from now: without those that lately gave only what there is no room for."""
         order = self._shares.order()
         if self._async is None:
             return order
-        return self._mix.open(order, has_sync=self._sync.target() > 0, has_async=self._async.target() > 0)
-
-    def _limit(self) -> int:
-        if self._async is None:
-            limit = self._sync.room()
-        else:
-            limit = min(self._mix.limit(self._sync.room(), self._async.room()), self._most)
-        if self._left is not None:
-            limit = min(limit, self._left)
-        return max(1, min(limit, STEP))
+        return self._mix.open(order, has_sync=not self._sync.is_stuck, has_async=not self._async.is_stuck)
 
     def _claim(self, order: Sequence[str]) -> list[Claim]:
         with self._turn:
             if self._stopping.is_set() or self._is_frozen:
                 return []
-            limit = self._limit()
+            limit = self._room()
+            if not limit:
+                return []
             now = time.time_ns()
             claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
             self._slots.claimed(time.time_ns() // 1000)
             if claims:
                 self._was_idle = False
                 self._shares.taken(order, claims)
-                self._most = min(STEP, max(1, 2 * len(claims)))
+                self._most = min(STEP, max(self._most, 2 * len(claims)))
                 self._put(claims, now + round(self._lease * _MARGIN * BILLION))
         return claims
 
@@ -228,6 +230,7 @@ class Claimer:
         for lane in self._lanes:
             if lane.buffer.waiting:
                 if lane.is_stuck:
+                    lane.start_over()
                     with self._turn:
                         self._hand_back(lane.buffer.take_back())
                 else:
@@ -255,7 +258,8 @@ class Claimer:
             if self._is_quiet:
                 self._was_idle = True
                 self._on_idle()
-        if any(lane.buffer.waiting for lane in self._lanes):
+        if any(lane.buffer.waiting for lane in self._lanes) or len(order) < len(self._shares.names):
+            # What waits may have to go back, and room for what the other queues hold may come.
             timeout = min(timeout, _PATIENCE)
         timeout = self._mix.pause(timeout) or timeout
         try:

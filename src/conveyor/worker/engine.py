@@ -17,6 +17,7 @@ from conveyor.worker.claimer import Claimer
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.guards import Alarm, Guard, SignalGuard, ThreadGuard
 from conveyor.worker.messages import Begin, Frozen, Idle, Retiring
+from conveyor.worker.mix import Mix
 from conveyor.worker.plans import plans_of
 from conveyor.worker.room import Lane
 from conveyor.worker.runner import Bench, Runner
@@ -77,7 +78,11 @@ class Engine:
             app.driver,
             Shares(begin.queues),
             (Lane(self._sync, estimates), async_lane),
-            plans,
+            mix=Mix(
+                {each.queue for each in app.job_types.values() if not each.is_async},
+                {each.queue for each in app.job_types.values() if each.is_async},
+            ),
+            plans=plans,
             settler=self._settler,
             slots=slots,
             name=begin.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
 from typing import Final, TypeVar
 
 import msgspec
@@ -69,8 +70,12 @@ class Retiring(msgspec.Struct, frozen=True, tag="retiring"):
     """From the child: I have claimed my last job; get my successor ready."""
 
 
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """From the child: all my jobs are settled, and I am about to end."""
+
+
 ToChild = Begin | Freeze | Thaw | Drain | Cancel
-FromChild = Ready | Unfit | Idle | Frozen | Retiring
+FromChild = Ready | Unfit | Idle | Frozen | Retiring | Finished
 Message = TypeVar("Message")
 
 _CHUNK: Final = 65_536
@@ -86,6 +91,7 @@ class Channel:
         self.socket = end
         self._decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder(kind)  # pyright: ignore[reportArgumentType, reportCallIssue] - a union is a type at run time
         self._rest = b""
+        self._read: deque[object] = deque()
         self._sending = threading.Lock()
 
     def send(self, message: msgspec.Struct) -> bool:
@@ -97,6 +103,15 @@ class Channel:
             except OSError:
                 return False
         return True
+
+    def next(self) -> object | None:
+        """Wait for the next message; `None` at the end."""
+        while not self._read:
+            received = self.receive()
+            if received is None:
+                return None
+            self._read.extend(received)
+        return self._read.popleft()
 
     def receive(self) -> list[object] | None:
         """The messages that have come, `None` at the end; `[]` where the socket does not block and nothing has come."""

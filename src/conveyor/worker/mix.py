@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from conveyor.drivers.base import STEP
@@ -21,9 +22,16 @@ _LONGEST_PAUSE: Final = 1.0
 
 
 class Mix:
-    """What share of each queue's jobs are async, as far as claims have shown."""
+    """What share of each queue's jobs are async, as far as claims have shown.
 
-    def __init__(self) -> None:
+    Args:
+        sync_queues: the queues that registered sync job types name: they may always hold some.
+        async_queues: likewise of async job types.
+    """
+
+    def __init__(self, sync_queues: AbstractSet[str], async_queues: AbstractSet[str]) -> None:
+        self._sync_queues = sync_queues
+        self._async_queues = async_queues
         self._shares: dict[str, float] = {}
         self._share = 0.5
         self._closed: dict[str, float] = {}
@@ -59,7 +67,10 @@ class Mix:
         queues: list[str] = []
         for queue in order:
             share = self._shares.get(queue, 0.5)
-            fits = share < 1 - _ALMOST if has_sync else share > _ALMOST
+            if has_sync:
+                fits = share < 1 - _ALMOST or queue in self._sync_queues
+            else:
+                fits = share > _ALMOST or queue in self._async_queues
             if fits and self._closed.get(queue, 0.0) <= now:
                 queues.append(queue)
         return queues
@@ -71,12 +82,18 @@ class Mix:
         soonest = max(0.001, min(self._closed.values()) - time.monotonic())
         return soonest if timeout is None else min(timeout, soonest)
 
-    def limit(self, sync_room: int, async_room: int) -> int:
-        """How many to claim so that about as many of each kind come as there is room for."""
+    def limit(self, sync_room: int | None, async_room: int | None) -> int:
+        """How many to claim so that about as many of each kind come as there is room for; 0 for not now.
+
+        `None` for a kind that is busy with slow jobs, and takes nothing for a while.
+        """
         share = self._share
-        limits: list[float] = []
-        if sync_room and share < 1 - _ALMOST:
-            limits.append(sync_room / (1 - share))
-        if async_room and share > _ALMOST:
-            limits.append(async_room / share)
-        return min(STEP, max(1, int(min(limits)))) if limits else max(sync_room, async_room)
+        if sync_room is None or async_room is None:
+            room, wanted = (async_room, share) if sync_room is None else (sync_room, 1 - share)
+            # What comes of the other kind must go back, behind all others: do not fetch it by the dozen.
+            return min(room or 0, STEP if wanted > 1 - _ALMOST else 1)
+        if share < _ALMOST:
+            return sync_room
+        if share > 1 - _ALMOST:
+            return async_room
+        return min(STEP, int(sync_room / (1 - share)), int(async_room / share))

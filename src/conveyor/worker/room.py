@@ -8,7 +8,7 @@ from typing import Final
 
 from conveyor.drivers.base import STEP
 from conveyor.records import Claim
-from conveyor.worker.buffer import NEVER, Buffer
+from conveyor.worker.buffer import Buffer
 from conveyor.worker.estimates import WINDOW_US, Estimates
 
 PATIENCE_NS: Final = 75_000_000
@@ -52,14 +52,13 @@ class Lane:
     def claimed(self, claims: Sequence[Claim]) -> None:
         """These came, for this lane."""
         self._types = [claim.type for claim in claims]
-        # Doubling: a wrong guess about a new kind of job costs no more than the last one did.
-        self._most = min(STEP, max(self.buffer.capacity, 2 * len(claims)))
+        # Doubling: a wrong guess about a new kind of job costs no more than all before it.
+        self._most = min(STEP, max(self._most, 2 * len(claims)))
 
-    def call_when_low(self) -> bool:
-        """Let the readers call when there is room; False when there is already."""
-        buffer = self.buffer
-        buffer.low = 0 if self.is_stuck else self.target() // 2
-        if self.room():
-            buffer.low = NEVER
-            return False
-        return True
+    def start_over(self) -> None:
+        """The guess was wrong."""
+        self._most = self.buffer.capacity
+
+    def call_when_low(self) -> None:
+        """Let the readers call, once, when there is room."""
+        self.buffer.low = 0 if self.is_stuck else self.target() // 2

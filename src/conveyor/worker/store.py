@@ -9,8 +9,8 @@ from typing import Final
 
 from conveyor.errors import StoreError
 
-LONGEST_PAUSE: Final = 5.0
-"""Seconds between two tries, at most."""
+LONGEST_PAUSE: Final = 1.5
+"""Seconds between two tries, at most: work goes on within two of the store's return."""
 
 _FIRST_PAUSE: Final = 0.05
 

@@ -16,12 +16,13 @@ from conveyor.errors import ConfigError, SchemaMismatch, StoreError
 from conveyor.records import ClaimKey
 from conveyor.worker import events
 from conveyor.worker.aftermath import Verdict
+from conveyor.worker.burst import Burst
 from conveyor.worker.engine import slots_needed
 from conveyor.worker.messages import (
     Begin,
     Cancel,
     Drain,
-    Freeze,
+    Finished,
     FromChild,
     Frozen,
     Idle,
@@ -102,6 +103,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._upkeep: Upkeep
         self._driver: Driver
+        self._burst: Burst | None = None
 
     def run(self) -> int:
         """Work until drained or ended; see `run_worker`."""
@@ -118,6 +120,7 @@ class Supervisor:
             children=lambda: tuple(self._children),
             on_cancel=self._want_cancelled,
         )
+        self._burst = Burst(self._driver, [share.name for share in self._queues]) if self._settings.burst else None
         self._upkeep.start()
         try:
             self._loop()
@@ -186,8 +189,14 @@ class Supervisor:
             self._reap()
             self._pass_on_cancellations()
             self._stop_the_overdue()
-            if self._settings.burst:
-                self._see_whether_done()
+            if self._burst is not None:
+                self._see_whether_done(self._burst)
+
+    def _see_whether_done(self, burst: Burst) -> None:
+        """End a burst that is over. The claims of dead children come back first."""
+        if self._deadline is None and len(self._children) >= self._settings.processes and not self._upkeep.is_busy:
+            if burst.is_over(self._children):
+                self._drain()
 
     def _obey(self) -> None:
         """What signals have said."""
@@ -287,6 +296,9 @@ class Supervisor:
                 child.is_idle = True
             case Frozen(quiet):
                 child.is_quiet = quiet
+            case Finished():
+                child.state = State.DRAINING
+                self._hand_over(child)
             case _:
                 assert_never(message)
 
@@ -311,16 +323,21 @@ class Supervisor:
             self._mourn(child)
         self._orders.reap_strangers({child.pid for child in self._children})
 
+    def _hand_over(self, child: Offspring) -> None:
+        """Let the one that stands by for this child take its place."""
+        successor, child.successor = child.successor, None
+        if successor is not None and successor is not child:
+            successor.thaw()
+
     def _mourn(self, child: Offspring) -> None:
         code = child.exit_code
         for other in self._children:
             if other.successor is child:
                 # It was to take over from another one, which still lives.
                 other.successor = other
-        if (successor := child.successor) is not None and successor in self._children:
-            successor.thaw()
-        if self._settings.burst:
-            self._thaw_all()
+        self._hand_over(child)
+        if self._burst is not None:
+            self._burst.go_on(self._children)
         if self._deadline is not None or (code == 0 and child.was_ready):
             return
         lived = time.monotonic() - child.started
@@ -376,40 +393,6 @@ class Supervisor:
             if verdicts is not None:
                 logger.warning("killing child %s: a job in it did not end when it was told to", child.name)
                 child.kill(verdicts)
-
-    # ── burst ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _see_whether_done(self) -> None:
-        """End a burst: when all children have been idle, none may claim, none has anything, and nothing is ready."""
-        children = self._children
-        if self._deadline is not None or len(children) < self._settings.processes or self._upkeep.is_busy:
-            return
-        if not all(child.is_idle and child.state is State.WORKING for child in children):
-            return
-        if not self._is_asking:
-            self._is_asking = True
-            for child in children:
-                child.is_quiet = None
-                child.send(Freeze())
-        elif all(child.is_quiet is not None for child in children):
-            if all(child.is_quiet for child in children) and not self._is_anything_ready():
-                self._drain()
-            else:
-                self._thaw_all()
-
-    _is_asking = False
-
-    def _thaw_all(self) -> None:
-        self._is_asking = False
-        for child in self._children:
-            if not child.is_standby:
-                child.thaw()
-
-    def _is_anything_ready(self) -> bool:
-        try:
-            return self._driver.wait([share.name for share in self._queues], 0.0)
-        except StoreError:
-            return True
 
 
 def _queues_of(app: Conveyor) -> list[str]:

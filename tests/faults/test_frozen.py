@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import signal
+
+from conveyor import JobStatus, Reason
+from tests.worker import jobs
+from tests.worker.tree import Bench, Tree, wait_until
+
+
+def freeze(tree: Tree) -> None:
+    """Stop every process of the worker, as a laptop's lid does; the supervisor first, so that it sees nothing."""
+    for pid in (tree.process.pid, *tree.children):
+        os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(tree: Tree) -> None:
+    for pid in (tree.process.pid, *tree.children):
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_the_late_result_of_a_worker_frozen_past_its_lease_is_refused(bench: Bench) -> None:
+    (id,) = bench.push(jobs.race.call(bench.path))
+    frozen = bench.worker(lease=1.0, name="frozen")
+    wait_until(lambda: bench.notes == ["frozen begins"])
+
+    freeze(frozen)
+    other = bench.worker(lease=1.0, name="other")
+    (job,) = bench.ended(id)
+    thaw(frozen)
+
+    assert (job.result, job.attempt, job.crashes) == ('"other"', 2, 1)
+    assert job.errors[0].reason is Reason.CRASHED
+    assert "lapsed" in job.errors[0].message
+    wait_until(lambda: "frozen ends" in bench.notes)
+    wait_until(lambda: "no longer ours" in frozen.said)
+    assert bench.get(id) == job
+    assert (frozen.stop(), other.stop()) == (0, 0)
+    assert bench.counts().completed == 1
+
+
+def test_what_waited_in_a_frozen_worker_is_not_run_by_it_once_its_lease_is_over(bench: Bench) -> None:
+    """The frozen worker holds jobs behind the one that runs; when it wakes it asks before it runs them."""
+    teach = bench.push(*(jobs.note_job.call(bench.path, "lesson") for _ in range(200)))
+    tree = bench.worker(lease=1.5, name="frozen")
+    bench.ended(*teach)
+    (slow, *quick) = bench.push(
+        jobs.stop_all.call(bench.path), *(jobs.note_job.call(bench.path, f"quick {number}") for number in range(30))
+    )
+    wait_until(lambda: "frozen" in bench.notes)
+    assert bench.counts().processing > 1
+
+    other = bench.worker(lease=1.5, name="other")
+    ended = bench.ended(*quick)
+    thaw(tree)
+
+    (stopped,) = bench.ended(slow)
+    assert {job.status for job in (stopped, *ended)} == {JobStatus.COMPLETED}
+    wait_until(lambda: "was not run: its lease lapsed" in tree.said)
+    assert (tree.stop(), other.stop()) == (0, 0)
+    assert sorted(note for note in bench.notes if note.startswith("quick")) == sorted(f"quick {n}" for n in range(30))
+    assert bench.counts().processing == 0
+
+
+def test_a_healthy_job_longer_than_the_lease_runs_once_even_while_it_holds_the_interpreter_lock(bench: Bench) -> None:
+    (sleeping, locked) = bench.push(
+        jobs.note_slow.call(bench.path, "sleeping", 3.0), jobs.hold_the_lock.call(bench.path, 3.0)
+    )
+    trees = [bench.worker(lease=1.0), bench.worker(lease=1.0)]
+
+    ended = bench.ended(sleeping, locked)
+
+    assert [(job.status, job.crashes) for job in ended] == [(JobStatus.COMPLETED, 0)] * 2
+    assert sorted(bench.notes) == ["begin locked", "begin sleeping", "end locked", "end sleeping"]
+    assert [tree.stop() for tree in trees] == [0, 0]

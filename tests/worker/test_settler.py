@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Sequence
+from typing import cast
+
+import pytest
+
+from conveyor.drivers.base import Driver
+from conveyor.drivers.open import open_driver
+from conveyor.errors import StoreUnavailable
+from conveyor.ids import new_id
+from conveyor.lifecycle import after_success
+from conveyor.records import Claim, JobMetrics, NewJob, Outcome
+from conveyor.worker.estimates import Estimates
+from conveyor.worker.settler import Settler
+from tests.worker.tree import wait_until
+
+
+class Flaky:
+    """A store that can be away, and that remembers how it was asked."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.is_away = False
+        self.loses_answers = False
+        self.breaks_on: Claim | None = None
+        self.batches: list[int] = []
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        if any(outcome.claim is self.breaks_on for outcome in outcomes):
+            raise ZeroDivisionError("a defect")
+        self.batches.append(len(outcomes))
+        held = self.driver.settle(outcomes)
+        if self.loses_answers:
+            self.loses_answers = False
+            raise StoreUnavailable("the answer was lost")
+        return held
+
+    def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        self.driver.add_metrics(metrics)
+
+
+@pytest.fixture
+def store() -> Generator[Flaky]:
+    driver = open_driver("memory://settler")
+    yield Flaky(driver)
+    driver.close()
+
+
+@pytest.fixture
+def settler(store: Flaky) -> Generator[Settler]:
+    made = Settler(cast("Driver", store), Estimates())
+    made.start()
+    yield made
+    store.is_away = False
+    made.stop()
+
+
+def claims(store: Flaky, count: int) -> list[Claim]:
+    store.driver.push([NewJob(id=new_id(), queue="q", type="t", payload="{}") for _ in range(count)])
+    return store.driver.claim(["q"], limit=count, lease=30, worker="w")
+
+
+def ended(claim: Claim) -> Outcome:
+    now = time.time_ns() // 1000
+    return after_success(claim, None, started_at=now - 100, ended_at=now)
+
+
+def completed(store: Flaky) -> int:
+    return sum(counts.completed for queue in store.driver.counts() for counts in queue.by_priority.values())
+
+
+def test_outcomes_are_settled_in_batches_within_a_moment(store: Flaky, settler: Settler) -> None:
+    held = claims(store, 200)
+
+    for claim in held:
+        settler.add(ended(claim))
+    wait_until(lambda: completed(store) == 200, 2.0)
+
+    assert len(store.batches) < 50
+    wait_until(lambda: settler.held == 0)
+
+
+def test_an_outcome_that_nothing_else_runs_beside_is_settled_at_once(store: Flaky, settler: Settler) -> None:
+    held = claims(store, 20)
+
+    begun = time.monotonic()
+    for claim in held:
+        settler.settle_now(ended(claim))
+
+    # Each alone; with 10 ms of waiting for company it would be 0.2 s.
+    assert store.batches == [1] * 20
+    assert time.monotonic() - begun < 0.15
+
+
+def test_while_the_store_is_away_outcomes_are_kept_and_it_is_said_once(
+    store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = claims(store, 10)
+    store.is_away = True
+
+    for claim in held:
+        settler.add(ended(claim))
+    wait_until(lambda: "cannot settle jobs" in caplog.text)
+    assert settler.held == 10
+    store.is_away = False
+
+    wait_until(lambda: completed(store) == 10)
+    wait_until(lambda: "the store is back" in caplog.text)
+    assert caplog.text.count("cannot settle jobs") == 1
+
+
+def test_an_outcome_whose_answer_was_lost_is_not_called_refused(
+    store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
+) -> None:
+    (claim,) = claims(store, 1)
+    store.loses_answers = True
+
+    settler.settle_now(ended(claim))
+
+    assert completed(store) == 1
+    assert "refused" not in caplog.text
+
+
+def test_an_outcome_that_is_refused_is_said(store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture) -> None:
+    (claim,) = claims(store, 1)
+    store.driver.settle([ended(claim)])
+
+    settler.settle_now(ended(claim))
+
+    assert "no longer ours" in caplog.text
+    assert str(claim.id) in caplog.text
+
+
+def test_a_defect_in_one_outcome_does_not_take_the_others_with_it(
+    store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = claims(store, 5)
+    store.breaks_on = held[2]
+
+    settler.add_all([ended(claim) for claim in held])
+
+    wait_until(lambda: completed(store) == 4)
+    wait_until(lambda: "cannot be settled" in caplog.text)
+
+
+def test_stopping_settles_everything(store: Flaky) -> None:
+    settler = Settler(cast("Driver", store), Estimates())
+    settler.start()
+    held = claims(store, 50)
+
+    for claim in held:
+        settler.add(ended(claim))
+    settler.stop()
+    settler.stop()
+
+    assert completed(store) == 50
+    (metrics,) = store.driver.read_metrics(since=0, until=2**40)
+    assert (metrics.type, metrics.completed) == ("t", 50)
+
+
+def test_what_is_settled_on_many_threads_is_settled_once(store: Flaky, settler: Settler) -> None:
+    held = claims(store, 400)
+
+    def add(part: list[Claim]) -> None:
+        for claim in part:
+            settler.add(ended(claim))
+
+    threads = [threading.Thread(target=add, args=(held[number::4],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    wait_until(lambda: completed(store) == 400)
+    assert sum(store.batches) == 400

@@ -1,0 +1,160 @@
+"""Metrics and maintenance: what a worker does on the side."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conveyor import JobStatus, Reason, metrics
+from conveyor.drivers.base import Driver
+from conveyor.drivers.open import open_driver
+from conveyor.ids import new_id
+from conveyor.maintenance import PAUSE, Tending, rescue
+from conveyor.records import Claim, ClaimKey, JobMetrics, NewJob, Outcome
+from conveyor.times import SECOND
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_790_000_000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def driver(clock: Clock) -> Generator[Driver]:
+    opened = open_driver("memory://upkeep", clock=clock)
+    yield opened
+    opened.close()
+
+
+def claimed(driver: Driver, count: int, max_crashes: int = 3) -> list[Claim]:
+    driver.push([NewJob(id=new_id(), queue="q", type="t", payload="{}", max_crashes=max_crashes) for _ in range(count)])
+    return driver.claim(["q"], limit=count, lease=10, worker="w")
+
+
+def test_what_a_dead_worker_held_is_offered_again_and_counts_a_crash(driver: Driver, clock: Clock) -> None:
+    claims = claimed(driver, 3)
+    assert rescue(driver) == []
+
+    clock.now += 11 * SECOND
+    rescued = rescue(driver)
+
+    assert {outcome.claim.id for outcome in rescued} == {claim.id for claim in claims}
+    for job in driver.get([claim.id for claim in claims]):
+        assert job is not None
+        assert (job.status, job.crashes) == (JobStatus.PENDING, 1)
+        assert job.errors[0].reason is Reason.CRASHED
+        assert "lease lapsed" in job.errors[0].message
+    assert rescue(driver) == []
+
+
+def test_the_last_crash_that_is_allowed_buries_the_job(driver: Driver, clock: Clock) -> None:
+    (claim,) = claimed(driver, 1, max_crashes=1)
+
+    clock.now += 11 * SECOND
+    rescue(driver)
+
+    (job,) = driver.get([claim.id])
+    assert job is not None
+    assert (job.status, job.reason) == (JobStatus.FAILED, Reason.CRASHED)
+
+
+def test_claims_in_good_hands_are_left_alone(driver: Driver, clock: Clock) -> None:
+    first, second = claimed(driver, 2)
+
+    clock.now += 11 * SECOND
+    rescued = rescue(driver, keep=lambda _: {ClaimKey(first.id, first.attempt)})
+
+    assert [outcome.claim.id for outcome in rescued] == [second.id]
+
+
+def test_a_round_of_tending_rescues_promotes_and_offers_what_was_held(driver: Driver, clock: Clock) -> None:
+    claimed(driver, 1)
+    seen: list[Outcome] = []
+    tending = Tending(driver, ["t"], on_rescued=seen.append)
+    driver.push([NewJob(id=new_id(), queue="q", type="t", payload="{}", delay=5.0)])
+
+    clock.now += 11 * SECOND
+    assert tending.run_once() == PAUSE
+
+    assert len(seen) == 1
+    assert len(driver.claim(["q"], limit=10, lease=10, worker="w")) == 2
+
+
+def test_nothing_is_rescued_while_others_extend_their_leases(driver: Driver, clock: Clock) -> None:
+    claimed(driver, 1)
+    seen: list[Outcome] = []
+    tending = Tending(driver, ["t"], on_rescued=seen.append)
+    clock.now += 11 * SECOND
+
+    tending.spare(60.0)
+    tending.run_once()
+    assert seen == []
+    tending.spare(0.0)
+    tending.run_once()
+
+    assert len(seen) == 1
+
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.integers(min_value=0, max_value=10**12))
+def test_a_duration_is_within_two_percent_of_its_bucket(duration: int) -> None:
+    shown = metrics.duration_of(metrics.bucket_of(duration))
+
+    assert abs(shown - max(duration, 1)) <= 0.02 * max(duration, 1) + 1e-6
+
+
+@given(st.lists(st.integers(min_value=1, max_value=10**9), min_size=1), st.floats(min_value=0, max_value=1))
+def test_a_percentile_is_within_two_percent_of_the_true_one(durations: list[int], share: float) -> None:
+    tally = metrics.Tally()
+    for duration in durations:
+        tally.run(duration, failed=False)
+
+    found = metrics.percentile(tally.buckets, share)
+
+    ranked = sorted(durations)
+    true = ranked[max(1, -int(-share * len(ranked) // 1)) - 1]
+    assert found is not None
+    assert abs(found - true) <= 0.0201 * true
+
+
+def test_without_runs_there_is_no_percentile() -> None:
+    assert metrics.percentile({}, 0.5) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**6), st.booleans(), st.integers(0, 2)), max_size=50))
+def test_measurements_of_many_workers_add_up(runs: list[tuple[int, bool, int]]) -> None:
+    together = metrics.Measurements()
+    apart = [metrics.Measurements() for _ in range(3)]
+
+    for duration, failed, worker in runs:
+        for measured in (together, apart[worker]):
+            measured.run("t", "q", 60 * SECOND * 5, duration, failed=failed)
+
+    merged: list[JobMetrics] = metrics.merge(one for measured in apart for one in measured.take())
+    assert merged == together.take()
+    assert together.is_empty
+
+
+def test_measurements_are_kept_by_minute_and_can_be_put_back() -> None:
+    measured = metrics.Measurements()
+
+    measured.run("t", "q", 59 * SECOND, 10, failed=False)
+    measured.run("t", "q", 61 * SECOND, 10, failed=True)
+    taken = measured.take()
+    measured.put_back(taken)
+
+    assert [(one.minute, one.completed, one.failed) for one in taken] == [(0, 1, 0), (1, 0, 1)]
+    assert measured.take() == taken
