@@ -11,8 +11,9 @@ from typing import Final
 import click
 import pytest
 
-from conveyor.cli.group import root
-from tests.docs.blocks import ROOT, blocks, pages
+from conveyor.cli.defaults import read_defaults
+from conveyor.cli.group import COMMANDS, root
+from tests.docs.blocks import ROOT, Block, blocks, pages
 
 TOP: Final = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")]
 LINK: Final = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#]+)(?:#[^)]*)?\)")
@@ -34,6 +35,21 @@ def test_make_targets_that_a_page_names_are_there(page: Path) -> None:
     named = set(re.findall(r"`(?:\$ )?make ([a-z]+)", page.read_text(encoding="utf-8")))
 
     assert named <= targets
+
+
+SETTINGS: Final = [block for page in pages() for block in blocks(page) if block.language == "toml"]
+
+
+@pytest.mark.parametrize("block", SETTINGS, ids=lambda block: block.where)
+def test_settings_files_say_what_conveyor_understands(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conveyor.toml").write_text(block.text)
+    monkeypatch.chdir(tmp_path)
+
+    settings = read_defaults(COMMANDS)
+
+    assert any(settings.values())
 
 
 def test_the_readme_names_its_two_commands() -> None:
