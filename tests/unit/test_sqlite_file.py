@@ -427,6 +427,44 @@ def test_a_payload_that_is_no_text_is_buried_with_its_bytes_and_stops_nobody_els
     driver.close()
 
 
+def move_away(path: Path) -> Path:
+    away = path.parent / "away"
+    away.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        file.rename(away / file.name)
+    return away / path.name
+
+
+def test_a_file_that_is_removed_while_it_is_open_is_missed_at_once(path: Path) -> None:
+    driver = opened(path)
+    away = move_away(path)
+
+    with pytest.raises(StoreUnavailable, match="was removed while it was open; put it back"):
+        driver.push([job()])
+    with pytest.raises(StoreUnavailable, match="was removed while it was open"):
+        driver.wait(["default"], 1)
+    for file in away.parent.iterdir():
+        file.rename(path.parent / file.name)
+    driver.push([job()])
+
+    assert ready(driver) == 1
+    driver.close()
+
+
+def test_a_file_that_is_put_in_the_place_of_an_open_one_is_used_from_then_on(path: Path) -> None:
+    driver = opened(path)
+    move_away(path)
+    other = opened(path)
+    other.push([job()])
+
+    driver.wait(["default"], 0)
+    driver.push([job()])
+
+    assert (ready(driver), ready(other)) == (2, 2)
+    driver.close()
+    other.close()
+
+
 def test_a_closed_driver_says_so(path: Path) -> None:
     driver = opened(path)
     driver.close()

@@ -27,6 +27,7 @@ class Wait(Part):
 
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
+        self._database.check_file()
         asked = to_json(list(queues))
         # Watch first, then look: a push between the two is either seen or heard.
         with watch(Path(f"{self._database.path}-wal")) as watching:
