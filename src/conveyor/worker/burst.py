@@ -11,7 +11,7 @@ from conveyor.worker.offspring import Offspring, State
 
 
 class Burst:
-    """Asks the children in two rounds, because a child that was idle a moment ago may have claimed what another one pushed.
+    """Asks the children in two rounds: one that was idle a moment ago may have claimed what another one pushed.
 
     First all have been idle; then all are frozen, so that nobody claims or pushes while the store is asked once more.
     """

@@ -32,6 +32,7 @@ from conveyor.worker.messages import (
 )
 from conveyor.worker.offspring import Offspring, State
 from conveyor.worker.orders import Orders
+from conveyor.worker.pacing import Pacing
 from conveyor.worker.plans import BILLION, plans_of
 from conveyor.worker.settings import QueueShare, WorkerSettings, new_name
 from conveyor.worker.store import Patience
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 
 TICK: Final = 0.25
 """Seconds between two looks at what runs, at most."""
-
-SHORT_LIFE: Final = 5.0
-"""Seconds; a child that ends sooner may do so again, so its successor is not started at once for ever."""
 
 FAILED: Final = 1
 """The exit code when the children cannot even begin."""
@@ -92,8 +90,7 @@ class Supervisor:
         self._queues = settings.queues or tuple(QueueShare(name) for name in _queues_of(app))
         self._children: list[Offspring] = []
         self._began = 0
-        self._short_lives = 0
-        self._next_start = 0.0
+        self._pacing = Pacing()
         self._has_worked = False
         self._cancelled: dict[ClaimKey, int] = {}
         self._wanted: deque[ClaimKey] = deque()
@@ -194,9 +191,10 @@ class Supervisor:
 
     def _see_whether_done(self, burst: Burst) -> None:
         """End a burst that is over. The claims of dead children come back first."""
-        if self._deadline is None and len(self._children) >= self._settings.processes and not self._upkeep.is_busy:
-            if burst.is_over(self._children):
-                self._drain()
+        if self._deadline is not None or len(self._children) < self._settings.processes or self._upkeep.is_busy:
+            return
+        if burst.is_over(self._children):
+            self._drain()
 
     def _obey(self) -> None:
         """What signals have said."""
@@ -237,11 +235,11 @@ class Supervisor:
         now = time.monotonic()
         places = sum(not child.is_standby and child.state is not State.DRAINING for child in self._children)
         for _ in range(self._settings.processes - places):
-            if now < self._next_start:
+            if now < self._pacing.next_start:
                 return
             self._start(is_standby=False)
         for child in tuple(self._children):
-            if child.successor is child and now >= self._next_start:
+            if child.successor is child and now >= self._pacing.next_start:
                 child.successor = self._start(is_standby=True)
 
     def _start(self, *, is_standby: bool) -> Offspring:
@@ -340,18 +338,8 @@ class Supervisor:
             self._burst.go_on(self._children)
         if self._deadline is not None or (code == 0 and child.was_ready):
             return
-        lived = time.monotonic() - child.started
-        self._short_lives = self._short_lives + 1 if lived < SHORT_LIFE else 0
-        pause = 0.0
-        if not child.was_ready:
-            pause = min(30.0, 0.5 * 2 ** min(self._short_lives, 10))
-        elif self._short_lives > 3:  # noqa: PLR2004 - the crashes a poison job is usually allowed
-            pause = min(10.0, 0.1 * 2 ** min(self._short_lives - 3, 10))
-        self._next_start = time.monotonic() + pause
-        how = (
-            child.unfit
-            or f"it ended with {f'signal {-code}' if code is not None and code < 0 else f'exit code {code}'}"
-        )
+        pause = self._pacing.died(time.monotonic() - child.started, was_ready=child.was_ready)
+        how = child.unfit or f"it ended with {f'signal {-code}' if code is not None and code < 0 else f'code {code}'}"
         if not child.was_ready and not self._has_worked:
             logger.critical("child %s could not begin: %s", child.name, how)
             self._exit_code = FAILED
