@@ -135,6 +135,18 @@ def test_ids_are_whole_on_a_narrow_terminal(jobs: None) -> None:
     assert id in terminal.shown
 
 
+def test_what_matters_less_makes_room_on_a_narrow_terminal(jobs: None) -> None:
+    shown: dict[int, str] = {}
+    for columns in (80, 120):
+        with Terminal(("jobs", "--limit", "5", "--status", "pending"), columns=columns) as terminal:
+            assert terminal.finish() == 0
+        shown[columns] = terminal.shown
+
+    assert "priority" in shown[120]
+    assert "priority" not in shown[80]
+    assert max(len(line) for line in shown[80].replace("\r", "").splitlines() if "\x1b" not in line) <= 80
+
+
 def test_colour_can_be_turned_off(jobs: None) -> None:
     with Terminal(("jobs", "--limit", "5"), env={"NO_COLOR": "1"}) as terminal:
         assert terminal.finish() == 0

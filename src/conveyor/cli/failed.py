@@ -86,7 +86,7 @@ def failed(
             Column("id", "id"),
             Column("queue"),
             Column("type"),
-            Column("failures", "number"),
+            Column("failures", "number", minor=True),
             Column("ended"),
             Column("error", "words"),
         )

@@ -85,8 +85,8 @@ def jobs(
             Column("queue"),
             Column("type"),
             Column("status"),
-            Column("priority"),
-            Column("failures", "number"),
+            Column("priority", minor=True),
+            Column("failures", "number", minor=True),
             Column("pushed"),
             Column("remark", "words"),
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EMPTY: Final = "-"
 """Stands for nothing, so that every row has as many words as the header (`awk '{print $3}'`)."""
 
-_TEXT: Final = 16
+_TEXT: Final = 8
 _WORDS: Final = 12
 """How far a terminal that is too narrow cuts cells short, in characters."""
 _GAP: Final = 2
@@ -29,11 +29,13 @@ class Column:
         kind: "text"; "number" (to the right); "name" (bold) and "id", which are never cut short; or "words" for cells
             with blanks, best in the last column.
         spare: on a terminal, leave it out when it says nothing but 0 and "-".
+        minor: leave it out on a terminal that is too narrow.
     """
 
     title: str
     kind: Literal["text", "number", "name", "id", "words"] = "text"
     spare: bool = False
+    minor: bool = False
 
 
 @dataclass(slots=True)
@@ -72,7 +74,11 @@ def drawn(table: Table, width: int) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = [index for index, column in enumerate(table.columns) if not (column.spare and _says_nothing(table, index))]
+    shown = [
+        index for index, column in enumerate(table.columns) if not (column.spare and _says(table, index, EMPTY, "0"))
+    ]
+    if sum(_widths(table, shown, width)) + _GAP * (len(shown) - 1) > width:
+        shown = [index for index in shown if not table.columns[index].minor]
     # With the blank that divides columns, two between one and the next.
     out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for index, cells in zip(shown, _widths(table, shown, width), strict=True):
@@ -107,8 +113,9 @@ def show(table: Table) -> None:
     console.print(out)
 
 
-def _says_nothing(table: Table, index: int) -> bool:
-    return all(_cell(row[index]) in (EMPTY, "0") for row in table.rows)
+def _says(table: Table, index: int, *words: str) -> bool:
+    """Whether a column says nothing but these."""
+    return all(_cell(row[index]) in words for row in table.rows)
 
 
 def _widths(table: Table, shown: list[int], width: int) -> list[int]:
