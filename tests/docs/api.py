@@ -43,9 +43,11 @@ def reference(name: str) -> str:
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         parts = [_heading(name), *_prose(thing), *_members(thing), *_methods(thing)]
     elif isinstance(thing, type):
-        fields = list(_fields(thing))
-        made = [] if fields or name in MADE_FOR_THEM else [_signature(f"class {name}", thing)]
-        parts = [_heading(name), *made, *_prose(thing), *fields, *_methods(thing)]
+        if hasattr(thing, "__struct_fields__"):
+            parts = [_heading(name), *_prose(thing), _fields(thing), *_methods(thing)]
+        else:
+            made = [] if name in MADE_FOR_THEM else [_signature(f"class {name}", thing)]
+            parts = [_heading(name), *made, *_prose(thing), *_methods(thing)]
     elif callable(thing) and inspect.isfunction(thing):
         parts = [_heading(name), _signature(f"def {name}", thing), *_prose(thing)]
     else:
@@ -73,22 +75,18 @@ def _members(kind: type[enum.Enum]) -> Iterator[str]:
     )
 
 
-def _fields(kind: type[Any]) -> Iterator[str]:
-    """The fields of a record that has no word on them in its `Args:`."""
+def _fields(kind: type[Any]) -> str:
+    """The fields of a record as its source has them, each with the text below it."""
     body = _class_body(kind)
     texts = dict(_texts(body))
-    declared = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    told = "Args:" in (inspect.getdoc(kind) or "") or "Attributes:" in (inspect.getdoc(kind) or "")
-    if not hasattr(kind, "__struct_fields__") or (told and not texts):
-        return
     lines: list[str] = []
-    for node in declared:
-        assert isinstance(node.target, ast.Name)
-        name = node.target.id
-        default = f" = {ast.unparse(node.value)}" if node.value is not None else ""
-        text = f": {_joined(texts[name])}" if name in texts else ""
-        lines.append(f"- `{name}: {ast.unparse(node.annotation)}{default}`{text}")
-    yield "\n".join(lines)
+    for node in body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+            default = f" = {ast.unparse(node.value)}" if node.value is not None else ""
+            text = f": {_joined(texts[name])}" if name in texts else ""
+            lines.append(f"- `{name}: {ast.unparse(node.annotation)}{default}`{text}")
+    return "Fields:\n\n" + "\n".join(lines)
 
 
 def _methods(kind: type[Any]) -> Iterator[str]:
