@@ -24,8 +24,8 @@ DECOMPRESSED_LIMIT: Final = 64 << 20
 class Codec(Protocol):
     """A two-way change of text. `decode(encode(text, context), context) == text`.
 
-    `context` says what the text belongs to (the job type): a codec that proves where a payload comes from also proves
-    that it was made for this context. Called from any thread.
+    `context` says what the text belongs to (a job type's arguments, or its results): a codec that proves where a
+    payload comes from also proves that it was made for this context. Called from any thread.
     """
 
     def encode(self, text: str, context: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from conveyor.arguments import load_value
 from conveyor.errors import JobFailed, JobNotFound, PayloadError, ResultTimeout
+from conveyor.job_type import result_context
 from conveyor.records import CancelAnswer, JobId, JobStatus, Progress, StoredJob
 from conveyor.retry import Duration
 from conveyor.times import seconds
@@ -148,7 +149,7 @@ class JobHandle(Generic[R_co]):
         job_type = self._app.job_types.get(info.type)
         if job_type is not None:
             return cast("R_co", job_type.load_result(info.result))
-        return cast("R_co", load_value(self._app.codec.decode(info.result, info.type)))
+        return cast("R_co", load_value(self._app.codec.decode(info.result, result_context(info.type))))
 
 
 class _Wait:

@@ -114,7 +114,7 @@ class JobType:
             raise InvalidValue(
                 f"{self.name!r} is a class job; push an instance of {describe(self.function)}, not a call"
             )
-        return self._encoded(self._schema.dump(args, kwargs))
+        return self._encoded(self._schema.dump(args, kwargs), self.name)
 
     def dump_instance(self, job: object) -> str:
         """The fields of a class job as the store keeps them.
@@ -122,7 +122,7 @@ class JobType:
         Raises:
             PayloadError: they do not fit their annotations. PayloadTooLarge: they do, and take too many bytes.
         """
-        return self._encoded(self._schema.dump_instance(job))
+        return self._encoded(self._schema.dump_instance(job), self.name)
 
     def load_job(self, payload: str) -> JobCall[Any] | Runs[Any]:
         """The call, or the instance of the class, that `payload` keeps.
@@ -156,7 +156,7 @@ class JobType:
         Raises:
             PayloadError: JSON cannot hold it. PayloadTooLarge: it takes too many bytes.
         """
-        return self._encoded(dump_value(value))
+        return self._encoded(dump_value(value), result_context(self.name))
 
     def load_result(self, text: str) -> Any:
         """The result that `text` keeps, as the type the job is annotated to return; plain JSON when it does not fit.
@@ -166,7 +166,7 @@ class JobType:
         """
         if self._returns is _UNRESOLVED:
             self._returns = returns(self.function)
-        text = text if self._plain else self._codec.decode(text, self.name)
+        text = text if self._plain else self._codec.decode(text, result_context(self.name))
         try:
             return load_value(text, self._returns)
         except PayloadError:
@@ -237,13 +237,21 @@ class JobType:
             return None, micros(given, "expires")
         return given, None
 
-    def _encoded(self, text: str) -> str:
+    def _encoded(self, text: str, context: str) -> str:
         if not self._plain:
-            text = self._codec.encode(text, self.name)
+            text = self._codec.encode(text, context)
         # A character takes 4 bytes at most, so that a short text needs no counting.
         if len(text) * 4 > self._limit and (size := len(text.encode())) > self._limit:
             raise PayloadTooLarge(self.name, size, self._limit)
         return text
+
+
+def result_context(name: str) -> str:
+    """What a codec binds the results of a job type to: a sealed result must not pass for the arguments of a job.
+
+    No job type has a space in its name, so it is no other type's context either.
+    """
+    return f"{name} result"
 
 
 class _Unresolved:

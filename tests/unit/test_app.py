@@ -265,6 +265,16 @@ def test_a_payload_signed_for_one_job_is_no_payload_of_another() -> None:
         other.job_type.load(work.job_type.dump((7,), {}))
 
 
+def test_a_signed_result_is_no_payload_of_its_own_job() -> None:
+    app, work = with_job(Conveyor("memory://", codec=Signed({"k1": b"0123456789abcdef0123456789abcdef"})))
+    result = work.job_type.dump_result({"number": 7})
+
+    assert work.job_type.load_result(result) == {"number": 7}
+    with pytest.raises(PayloadError, match="signature does not hold"):
+        work.job_type.load(result)
+    app.close()
+
+
 # ── forks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
