@@ -99,6 +99,37 @@ def test_after_a_whole_worker_is_killed_another_one_finishes_everything_once_the
     assert {note for note in bench.notes if note.startswith("end")} == {f"end {number}" for number in range(40)}
 
 
+def test_a_worker_started_again_under_its_name_does_not_take_its_predecessors_claims_for_its_own(bench: Bench) -> None:
+    (id,) = bench.push(jobs.note_slow.call(bench.path, "a", 1.5))
+    first = bench.worker(name="alpha", lease=1.0)
+    wait_until(lambda: bench.notes)
+    first.kill_all()
+
+    second = bench.worker(name="alpha", lease=1.0)
+
+    (job,) = bench.ended(id)
+    assert (job.status, job.attempt, job.crashes) == (JobStatus.COMPLETED, 2, 1)
+    assert second.stop() == 0
+
+
+def test_a_child_that_waits_for_its_store_does_not_outlive_its_supervisor(bench: Bench) -> None:
+    bench.push(jobs.note_slow.call(bench.path, "a", 30.0))
+    tree = bench.worker(max_jobs=1)
+    wait_until(lambda: bench.notes)
+    (bench.directory / "jobs.db").rename(bench.directory / "elsewhere.db")
+    (bench.directory / "jobs.db").mkdir()
+    os.kill(tree.children[0], signal.SIGKILL)
+    # The next child cannot open what is no file.
+    wait_until(lambda: len(tree.children) == 1)
+    wait_until(lambda: "cannot open the store" in tree.said)
+    (child,) = tree.children
+
+    os.kill(tree.process.pid, signal.SIGKILL)
+    tree.wait()
+
+    wait_until(lambda: not _is_there(child), 5.0)
+
+
 def test_children_whose_supervisor_is_killed_give_back_their_jobs_and_end(bench: Bench) -> None:
     (running, once) = bench.push(
         jobs.note_slow.call(bench.path, "a", 30.0), jobs.note_once.call(bench.path, "once", 30.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +79,8 @@ def test_a_worker_reports_itself_and_leaves_when_it_stops(bench: Bench) -> None:
     (record,) = wait_until(lambda: [each for each in bench.app.driver.workers() if len(each.children) == 2])
 
     assert (record.name, record.pid, record.queues) == ("alpha", tree.process.pid, ("default", "slow"))
-    assert set(record.children) == {"alpha.1", "alpha.2"}
+    # Not the bare name: another worker may have had it before.
+    assert all(re.fullmatch(r"alpha-[0-9a-f]{6}\.[12]", child) for child in record.children)
     assert record.rss_bytes > 20 << 20
     assert tree.stop() == 0
     assert bench.app.driver.workers() == []

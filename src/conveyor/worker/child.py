@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING, Final
 
 from conveyor.config import load_app
 from conveyor.errors import ConveyorError, StoreError
 from conveyor.worker import events
-from conveyor.worker.essential import essential
+from conveyor.worker.essential import ABANDONED, essential
 from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Finished, Freeze, Ready, Thaw, ToChild, Unfit
 from conveyor.worker.slots import SlotTable
 from conveyor.worker.store import Patience
@@ -46,6 +48,7 @@ def main(arguments: list[str]) -> int:
     if not isinstance(begin, Begin):
         # The supervisor has gone before it could say anything.
         return 0
+    control = Control(channel)
     sys.path[:] = begin.path
     events.configure(begin.log_level)
     try:
@@ -60,11 +63,11 @@ def main(arguments: list[str]) -> int:
     except ConveyorError as error:
         channel.send(Unfit(str(error)))
         return UNFIT
-    essential("conveyor-control", lambda: _listen(channel, engine)).start()
     # What is loaded now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     channel.send(Ready())
+    control.attach(engine)
     engine.run()
     channel.send(Finished())
     with contextlib.suppress(StoreError):
@@ -89,21 +92,51 @@ def _open(app: Conveyor) -> None:
             return
 
 
-def _listen(channel: Channel, engine: Engine) -> None:
-    """Do what the supervisor says; end with it."""
-    while (message := channel.next()) is not None:
-        match message:
-            case Drain():
-                engine.drain()
-            case Freeze():
-                engine.freeze()
-            case Thaw():
-                engine.thaw()
-            case Cancel(key):
-                engine.cancel(key)
-            case _:
-                raise AssertionError(message)
-    engine.abandon()
+class Control:
+    """The thread that does what the supervisor says, and ends this process when the supervisor is gone.
+
+    It listens from the start: a child whose application takes its time to load, or whose store is away, must not
+    outlive its supervisor either. What comes before there is an engine is kept for it.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._early: list[object] = []
+        self._engine: Engine | None = None
+        essential("conveyor-control", self._listen).start()
+
+    def attach(self, engine: Engine) -> None:
+        """From now on this is what is told."""
+        with self._lock:
+            for message in self._early:
+                _obey(engine, message)
+            self._engine = engine
+
+    def _listen(self) -> None:
+        while (message := self._channel.next()) is not None:
+            with self._lock:
+                if self._engine is None:
+                    self._early.append(message)
+                else:
+                    _obey(self._engine, message)
+        if self._engine is None:
+            os._exit(ABANDONED)
+        self._engine.abandon()
+
+
+def _obey(engine: Engine, message: object) -> None:
+    match message:
+        case Drain():
+            engine.drain()
+        case Freeze():
+            engine.freeze()
+        case Thaw():
+            engine.thaw()
+        case Cancel(key):
+            engine.cancel(key)
+        case _:
+            raise AssertionError(message)
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -122,6 +122,11 @@ class Claimer:
                 self._hand_back([claim])
 
     @property
+    def _held(self) -> int:
+        """How many claims wait here, or have ended and are not settled."""
+        return sum(len(lane.buffer.waiting) for lane in self._lanes) + self._settler.held
+
+    @property
     def _is_quiet(self) -> bool:
         return all(lane.buffer.is_quiet for lane in self._lanes) and not self._settler.held
 
@@ -205,7 +210,7 @@ class Claimer:
             for claim in claims:
                 plan = plans.get(claim.type)
                 (async_claims if plan is not None and plan.is_async else sync_claims).append(claim)
-        self._slots.hold(sum(len(lane.buffer.waiting) for lane in self._lanes) + len(claims) + self._settler.held)
+        self._slots.hold(self._held + len(claims))
         for lane, ours in ((self._sync, sync_claims), (self._async, async_claims)):
             if lane is None or not ours:
                 continue
@@ -245,13 +250,14 @@ class Claimer:
 
     def _sleep(self, timeout: float | None) -> None:
         """Until a buffer runs low, something is said, or the time is over."""
-        self._slots.hold(sum(len(lane.buffer.waiting) for lane in self._lanes) + self._settler.held)
+        self._slots.hold(self._held)
         self._wake.wait(timeout)
         self._wake.clear()
         for lane in self._lanes:
             lane.buffer.low = NEVER
 
     def _wait_for_work(self, order: Sequence[str]) -> None:
+        self._slots.hold(self._held)
         timeout = WAIT
         if self._burst and not self._was_idle:
             timeout = WAIT_IN_BURST

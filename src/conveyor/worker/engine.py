@@ -14,6 +14,7 @@ from conveyor.records import ClaimKey
 from conveyor.worker.aftermath import cut_off
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.claimer import Claimer
+from conveyor.worker.essential import ABANDONED
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.guards import Alarm, Guard, SignalGuard, ThreadGuard
 from conveyor.worker.messages import Begin, Frozen, Idle, Retiring
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.worker.loop import LoopRunner
 
-
-ABANDONED: Final = 1
-"""The exit code of a child whose supervisor is gone."""
 
 _ABANDONED_WITHIN: Final = 5.0
 """Seconds it has to tell the store."""

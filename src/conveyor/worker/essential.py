@@ -11,6 +11,9 @@ from typing import Final
 BROKEN: Final = 70
 """The exit code of a process that found a defect in itself (EX_SOFTWARE of sysexits.h)."""
 
+ABANDONED: Final = 1
+"""The exit code of a child whose supervisor is gone."""
+
 
 def essential(name: str, target: Callable[[], None]) -> threading.Thread:
     """A thread, not started, that takes its process down with it when it fails.

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from conveyor.job_type import JobType
 from conveyor.records import Claim, JobStatus, Outcome, Reason
+from conveyor.worker.settings import QueueShare, WorkerSettings
 
 logger: Final = logging.getLogger("conveyor.job")
+worker: Final = logging.getLogger("conveyor.worker")
 
-FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 def configure(level: int) -> None:
     """Let a process that nobody has told how to log write to standard error, from this level on."""
     if not logging.getLogger().handlers:
         logging.basicConfig(level=level, format=FORMAT)
+
+
+def starting(
+    settings: WorkerSettings, name: str, queues: Sequence[QueueShare], job_types: Mapping[str, JobType]
+) -> None:
+    """A worker starts: what it does, and what it cannot promise."""
+    worker.info(
+        "worker %s: %d job types, queues %s, %d x (%d sync, %d async) jobs at a time",
+        name,
+        len(job_types),
+        ", ".join(share.name if share.weight is None else f"{share.name}:{share.weight}" for share in queues),
+        settings.processes,
+        settings.threads,
+        settings.async_limit,
+    )
+    if settings.threads > 1 and (
+        settings.timeout or any(job_type.timeout and not job_type.is_async for job_type in job_types.values())
+    ):
+        worker.warning(
+            "with %d threads a sync job that waits in C code is not interrupted at its timeout; %g s later its process "
+            "is killed, and the jobs beside it begin again. Use processes for jobs with a timeout",
+            settings.threads,
+            settings.grace,
+        )
 
 
 def settled(outcome: Outcome) -> None:

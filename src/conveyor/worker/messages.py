@@ -92,17 +92,29 @@ class Channel:
         self._decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder(kind)  # pyright: ignore[reportArgumentType, reportCallIssue] - a union is a type at run time
         self._rest = b""
         self._read: deque[object] = deque()
+        self._unsent = bytearray()
         self._sending = threading.Lock()
 
-    def send(self, message: msgspec.Struct) -> bool:
-        """Say it; False when the other end is gone."""
-        line = msgspec.json.encode(message) + b"\n"
+    def send(self, message: msgspec.Struct) -> None:
+        """Say it. To an end that is gone it is said in vain; where the socket does not block, see `flush`."""
         with self._sending:
-            try:
-                self.socket.sendall(line)
-            except OSError:
-                return False
-        return True
+            self._unsent += msgspec.json.encode(message) + b"\n"
+            self._send()
+
+    def flush(self) -> None:
+        """Say what the other end had no room for, as far as it has room now."""
+        with self._sending:
+            if self._unsent:
+                self._send()
+
+    def _send(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: self.socket.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsent.clear()
 
     def next(self) -> object | None:
         """Wait for the next message; `None` at the end."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
 from conveyor.config import load_app
@@ -15,7 +16,6 @@ from conveyor.drivers.base import Driver
 from conveyor.errors import ConfigError, SchemaMismatch, StoreError
 from conveyor.records import ClaimKey
 from conveyor.worker import events
-from conveyor.worker.aftermath import Verdict
 from conveyor.worker.burst import Burst
 from conveyor.worker.engine import slots_needed
 from conveyor.worker.messages import (
@@ -89,6 +89,8 @@ class Supervisor:
         self._name = settings.name or new_name()
         self._queues = settings.queues or tuple(QueueShare(name) for name in _queues_of(app))
         self._children: list[Offspring] = []
+        # A worker that is started again under the name it had must not take its dead predecessor's claims for its own.
+        self._lineage = self._name if settings.name is None else f"{self._name}-{os.urandom(3).hex()}"
         self._began = 0
         self._pacing = Pacing()
         self._has_worked = False
@@ -104,7 +106,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until drained or ended; see `run_worker`."""
-        self._announce_start()
+        events.starting(self._settings, self._name, self._queues, self._app.job_types)
         if not self._open():
             return 0
         plans = plans_of(self._app.job_types, self._settings.timeout)
@@ -132,27 +134,6 @@ class Supervisor:
             self._app.close()
         logger.info("worker %s has stopped", self._name)
         return self._exit_code
-
-    def _announce_start(self) -> None:
-        settings = self._settings
-        queues = ", ".join(s.name if s.weight is None else f"{s.name}:{s.weight}" for s in self._queues)
-        logger.info(
-            "worker %s: %d job types, queues %s, %d x (%d sync, %d async) jobs at a time",
-            self._name,
-            len(self._app.job_types),
-            queues,
-            settings.processes,
-            settings.threads,
-            settings.async_limit,
-        )
-        timed = [job_type for job_type in self._app.job_types.values() if job_type.timeout and not job_type.is_async]
-        if settings.threads > 1 and (timed or settings.timeout):
-            logger.warning(
-                "with %d threads a sync job that waits in C code is not interrupted at its timeout; %g s later its "
-                "process is killed, and the jobs beside it begin again. Use processes for jobs with a timeout",
-                settings.threads,
-                settings.grace,
-            )
 
     def _open(self) -> bool:
         """Open the store, however long it takes; False when told to stop first."""
@@ -235,25 +216,30 @@ class Supervisor:
         now = time.monotonic()
         places = sum(not child.is_standby and child.state is not State.DRAINING for child in self._children)
         for _ in range(self._settings.processes - places):
-            if now < self._pacing.next_start:
+            if now < self._pacing.next_start or self._start(is_standby=False) is None:
                 return
-            self._start(is_standby=False)
         for child in tuple(self._children):
             if child.successor is child and now >= self._pacing.next_start:
-                child.successor = self._start(is_standby=True)
+                child.successor = self._start(is_standby=True) or child
 
-    def _start(self, *, is_standby: bool) -> Offspring:
+    def _start(self, *, is_standby: bool) -> Offspring | None:
         self._began += 1
         settings = self._settings
         begin = Begin(
             settings=settings,
-            name=f"{self._name}.{self._began}",
+            name=f"{self._lineage}.{self._began}",
             queues=self._queues,
             path=tuple(sys.path),
             log_level=logging.getLogger().getEffectiveLevel(),
             standby=is_standby,
         )
-        child = Offspring(begin, slots_needed(settings.threads, settings.async_limit), settings.threads)
+        try:
+            child = Offspring(begin, slots_needed(settings.threads, settings.async_limit), settings.threads)
+        except OSError as error:
+            # No memory, no descriptors: the children that live go on, and one of them may end and make room.
+            pause = self._pacing.died(0.0, was_ready=False)
+            logger.error("cannot start a child: %s; trying again in %g s", error, pause)  # noqa: TRY400 - said in one line
+            return None
         self._children.append(child)
         self._selector.register(child.channel.socket, selectors.EVENT_READ, child)
         return child
@@ -317,7 +303,6 @@ class Supervisor:
                 self._selector.unregister(child.channel.socket)
             child.channel.socket.close()
             self._upkeep.bury(aftermath)
-            self._cancelled = {key: at for key, at in self._cancelled.items() if key not in aftermath.verdicts}
             self._mourn(child)
         self._orders.reap_strangers({child.pid for child in self._children})
 
@@ -357,21 +342,31 @@ class Supervisor:
         self._orders.wake()
 
     def _pass_on_cancellations(self) -> None:
+        """Its time to end begins when a job is seen running; while it only waits in a child, it is handed back."""
+        if not self._wanted:
+            return
+        running = [{job.key: job for job in child.slots.running()} for child in self._children]
         while self._wanted:
             key = self._wanted.popleft()
-            # Its time to end begins when it is seen running; while it only waits somewhere, it is handed back.
-            for child in self._children:
-                child.send(Cancel(key))
-                if key not in self._cancelled and any(job.key == key for job in child.slots.running()):
-                    self._cancelled[key] = time.monotonic_ns()
+            for child, jobs in zip(self._children, running, strict=True):
+                if (job := jobs.get(key)) is not None:
+                    self._cancelled.setdefault(key, time.monotonic_ns())
+                    if not job.told:
+                        child.send(Cancel(key))
+                elif child.slots.header().held:
+                    child.send(Cancel(key))
 
     def _stop_the_overdue(self) -> None:
         grace = round(self._settings.grace * BILLION)
+        cancelled: dict[ClaimKey, int] = {}
         for child in self._children:
+            child.channel.flush()
+            running = child.slots.running()
+            cancelled |= {job.key: self._cancelled[job.key] for job in running if job.key in self._cancelled}
             if child.is_killed:
                 continue
-            verdicts: Mapping[ClaimKey, Verdict] | None = overdue(
-                child.slots.running(),
+            verdicts = overdue(
+                running,
                 child.slots.header(),
                 self._cancelled,
                 threads=self._settings.threads,
@@ -381,6 +376,7 @@ class Supervisor:
             if verdicts is not None:
                 logger.warning("killing child %s: a job in it did not end when it was told to", child.name)
                 child.kill(verdicts)
+        self._cancelled = cancelled
 
 
 def _queues_of(app: Conveyor) -> list[str]:
