@@ -46,7 +46,8 @@ def reference(name: str) -> str:
         if hasattr(thing, "__struct_fields__"):
             parts = [_heading(name), *_prose(thing), _fields(thing), *_methods(thing)]
         else:
-            made = [] if name in MADE_FOR_THEM else [_signature(f"class {name}", thing)]
+            is_made = name not in MADE_FOR_THEM and not getattr(thing, "_is_protocol", False)
+            made = [_signature(f"class {name}", thing)] if is_made else []
             parts = [_heading(name), *made, *_prose(thing), *_methods(thing)]
     elif callable(thing) and inspect.isfunction(thing):
         parts = [_heading(name), _signature(f"def {name}", thing), *_prose(thing)]
