@@ -24,6 +24,7 @@ NAMES: Final = (
     "backlog",
     "async_jobs",
     "latency",
+    "push_beside",
     "idle",
     "file_size",
     "import_time",
