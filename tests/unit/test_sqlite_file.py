@@ -384,6 +384,23 @@ def test_a_push_in_the_callers_transaction_is_gone_when_it_rolls_back(path: Path
     mine.close()
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="autocommit=True came with Python 3.12")
+def test_a_connection_whose_commit_does_nothing_is_joined_only_in_a_transaction_of_its_own(path: Path) -> None:
+    driver = opened(path)
+    autocommit: dict[str, Any] = {"autocommit": True}
+    mine = sqlite3.connect(path, **autocommit)
+
+    with pytest.raises(InvalidValue, match="no transaction open"):
+        driver.push([job()], connection=mine)
+    mine.execute("BEGIN")
+    driver.push([job()], connection=mine)
+    mine.execute("COMMIT")
+
+    assert ready(driver) == 1
+    driver.close()
+    mine.close()
+
+
 def test_a_connection_that_cannot_be_joined_is_named(path: Path, tmp_path: Path) -> None:
     driver = opened(path)
     elsewhere = sqlite3.connect(tmp_path / "other.db")

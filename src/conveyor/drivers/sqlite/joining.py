@@ -28,7 +28,8 @@ def joined(connection: object, database: Database) -> Generator[sqlite3.Cursor]:
             "push through a connection to the store's own file (see ?share=true to keep both in one)"
         )
     if not connection.in_transaction:
-        if connection.isolation_level is None:
+        # With autocommit=True (Python 3.12) commit() does nothing, even about a transaction that we would begin here.
+        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
             raise InvalidValue(
                 "connection has no transaction open; begin one before the push, or push without connection="
             )
