@@ -158,7 +158,7 @@ class CurrentJob:
     # ── progress ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def progress(self, current: float, total: float | None = None, message: str = "") -> None:
-        """Say how far the job is, for `JobHandle.progress`, the command line and the dashboard.
+        """Say how far the job is; `JobHandle.progress` shows it.
 
         Call it as often as you like: at most ten a second are written, and the last one always is, when the run ends.
         A store that does not answer is logged, and does not disturb the job.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncJob", "Job", "JobType", "Pusher"]
 
+_OPTIONS: Final = (*PushOptions.__annotations__, "connection")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -133,6 +135,8 @@ class _FunctionJob(Pusher[P, R]):
         Raises:
             InvalidValue: an option breaks its rule.
         """
+        if unknown := options.keys() - set(_OPTIONS):
+            raise InvalidValue(f"no option is called {min(unknown)!r}; there are {', '.join(_OPTIONS)}")
         return Pusher(self._app, self.job_type, Delivery(**options) if options else None, connection)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from conveyor import lifecycle
-from conveyor.errors import ClaimLost, PayloadError
+from conveyor.errors import ClaimLost, InvalidValue, PayloadError
 from conveyor.failures import after_error, failure_of
 from conveyor.options import JobOptions
 from conveyor.payload import JobCall, JobPayload, Runs, positive
@@ -103,9 +103,10 @@ class Leases(ABC):
             ClaimLost: it is no longer leased to this payload; nothing was changed.
             PayloadError: JSON cannot hold the result; the job is still leased.
         """
+        claim = _claim_of(payload)
         app, _ = self._target
-        stored = app.job_types.named(payload.claim.type).dump_result(result)
-        self._settle(payload, lifecycle.after_success(payload.claim, stored, ended_at=app.clock()))
+        stored = app.job_types.named(claim.type).dump_result(result)
+        self._settle(lifecycle.after_success(claim, stored, ended_at=app.clock()))
 
     def fail(self, payload: LeasedPayload, error: BaseException | str) -> None:
         """The job failed: it is retried as its payload or its type says, or goes to the dead letters with `error`.
@@ -115,9 +116,10 @@ class Leases(ABC):
         Raises:
             ClaimLost: it is no longer leased to this payload; nothing was changed.
         """
+        claim = _claim_of(payload)
         app, _ = self._target
-        retry = payload.retry or app.job_types.named(payload.claim.type).retry
-        self._settle(payload, after_error(payload.claim, error, retry, worker=_consumer(), ended_at=app.clock()))
+        retry = payload.retry or app.job_types.named(claim.type).retry
+        self._settle(after_error(claim, error, retry, worker=_consumer(), ended_at=app.clock()))
 
     def release(self, payload: LeasedPayload) -> None:
         """Give the job back unrun: it is offered again at once, at no cost.
@@ -125,7 +127,8 @@ class Leases(ABC):
         Raises:
             ClaimLost: it is no longer leased to this payload; nothing was changed.
         """
-        self._settle(payload, lifecycle.handed_back(payload.claim))
+        claim = _claim_of(payload)
+        self._settle(lifecycle.handed_back(claim))
 
     def extend(self, payload: LeasedPayload, lease: Duration = LEASE) -> None:
         """Let the lease end `lease` (seconds or timedelta) from now.
@@ -133,8 +136,9 @@ class Leases(ABC):
         Raises:
             ClaimLost: the lease lapsed and somebody else has the job, or it was settled.
         """
+        claim = _claim_of(payload)
         app, _ = self._target
-        key = ClaimKey(payload.claim.id, payload.claim.attempt)
+        key = ClaimKey(claim.id, claim.attempt)
         if not app.driver.extend([key], positive(lease, "lease"))[0]:
             raise ClaimLost(key.id, key.attempt)
 
@@ -192,10 +196,10 @@ class Leases(ABC):
             app.driver.settle([lifecycle.unreadable(claim, failure)])
             return None
 
-    def _settle(self, payload: LeasedPayload, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome) -> None:
         app, _ = self._target
         if not app.driver.settle([outcome])[0]:
-            raise ClaimLost(payload.claim.id, payload.claim.attempt)
+            raise ClaimLost(outcome.claim.id, outcome.claim.attempt)
 
     def _tend(self) -> bool:
         """What a worker would do for a queue that has none: rescue and tend. True when there may be a job now."""
@@ -214,6 +218,15 @@ class Leases(ABC):
     def _give_back(self, popped: Future[LeasedPayload | None]) -> None:
         if not popped.cancelled() and popped.exception() is None and (payload := popped.result()) is not None:
             self.release(payload)
+
+
+def _claim_of(payload: object) -> Claim:
+    """What `pop` leased; the usual slip is to hand on the None of an empty queue."""
+    if not isinstance(payload, LeasedPayload):
+        raise InvalidValue(
+            f"payload is {payload!r}; give what pop() leased to you (it answers None when no job is ready)"
+        )
+    return payload.claim
 
 
 def _consumer() -> str:

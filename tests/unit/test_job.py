@@ -456,3 +456,8 @@ def test_the_clock_of_the_application_is_the_one_of_its_store(clock: FakeClock, 
 def test_calls_are_equal_when_their_arguments_are(send_welcome: Job[..., Any]) -> None:
     assert send_welcome.call(7, email="a") == JobCall("email.welcome", (7,), {"email": "a"})
     assert dataclasses.is_dataclass(JobPayload(send_welcome.call(7)))
+
+
+def test_a_slip_in_an_options_name_is_named_with_the_options_there_are(send_welcome: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"no option is called 'dely'; there are .*delay, run_at, connection"):
+        send_welcome.options(dely=5)

@@ -357,3 +357,11 @@ def test_a_lapsed_lease_counts_a_crash_and_is_popped_again_without_any_worker(
     info = handle.info
     assert (info.status, info.reason, info.crashes) == (JobStatus.FAILED, Reason.CRASHED, 3)
     assert {error.message for error in info.errors} == {"the lease lapsed"}
+
+
+@pytest.mark.parametrize("settle", ["complete", "release", "extend"])
+def test_settling_the_none_of_an_empty_queue_says_what_went_wrong(app: Conveyor, settle: str) -> None:
+    queue = app.queue("nothing-here")
+
+    with pytest.raises(InvalidValue, match="payload is None; give what pop"):
+        getattr(queue, settle)(queue.pop())
