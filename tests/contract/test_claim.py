@@ -244,7 +244,7 @@ def test_a_pending_job_past_its_expiry_is_buried_instead_of_claimed(
 
     job = one(driver, job_id)
     assert (job.status, job.reason, job.finished_at) == (JobStatus.EXPIRED, Reason.EXPIRED, START + 60 * SECOND)
-    assert not job.held
+    assert (job.held, job.note) == (False, None)
     (failure,) = job.errors
     assert (failure.reason, failure.attempt) == (Reason.EXPIRED, attempt)
     assert "expire" in failure.message
@@ -279,6 +279,21 @@ def test_a_retrying_job_has_begun_and_cannot_expire(driver: Driver, clock: FakeC
     driver.tend()
 
     assert taken_ids(driver) == [job_id]
+
+
+def test_a_retrying_job_stays_when_a_pending_one_beside_it_expires(driver: Driver, clock: FakeClock) -> None:
+    retrying = push_one(driver, expires=60.0)
+    claim = take_one(driver)
+    driver.settle([after_failure(claim, a_failure(claim), RetrySchedule([0]))])
+    pending = push_one(driver, expires=60.0)
+    also_pending = push_one(driver, "b", expires=60.0)
+    clock.step(60)
+
+    assert taken_ids(driver, limit=0) == []
+    driver.tend()
+
+    assert one(driver, retrying).status is JobStatus.RETRYING
+    assert one(driver, pending).status is one(driver, also_pending).status is JobStatus.EXPIRED
 
 
 def test_all_overdue_jobs_of_the_queues_are_buried_even_when_the_limit_is_reached_before(

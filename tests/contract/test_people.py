@@ -43,7 +43,7 @@ def test_a_redriven_job_is_pending_and_ready_at_once(driver: Driver, clock: Fake
     job = one(driver, job_id)
     assert (job.status, job.due_at, job.pushed_at) == (JobStatus.PENDING, START + 5 * SECOND, START)
     assert (job.reason, job.note, job.result, job.finished_at, job.started_at) == (None,) * 5
-    assert (job.lease_until, job.cancel_requested, job.held) == (None, False, False)
+    assert (job.lease_until, job.worker, job.cancel_requested, job.held) == (None, "w", False, False)
     assert taken_ids(driver) == [job_id]
 
 

@@ -160,6 +160,16 @@ def test_a_step_prunes_at_most_a_step_of_each_kind(store: Store) -> None:
     check_counters(driver)
 
 
+def test_what_is_buried_in_a_step_is_not_pruned_in_it(store: Store, clock: FakeClock) -> None:
+    driver = store.open(retention=Retention(dead_age=0, dead_count=0))
+    job_id = push_one(driver, expires=1.0)
+    clock.step(1)
+
+    assert driver.tend() == Tended(expired=1)
+    assert is_kept(driver, job_id)
+    assert driver.tend() == Tended(pruned=1)
+
+
 def test_progress_goes_with_the_job(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(finished_age=60))
     job_id = push_one(driver)

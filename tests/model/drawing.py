@@ -27,8 +27,9 @@ QUEUES: Final = ("a", "b")
 TYPES: Final = ("t", "u")
 WORKERS: Final = ("w1", "w2")
 
-durations: Final = st.sampled_from([0.0, 0.000001, 0.5, 1.0, 10.0, 60.0, 250.0, 1000.0])
+durations: Final = st.sampled_from([0.0, 0.5, 1.0, 60.0, 250.0, 1000.0])
 """Few enough that one thing's due moment is another's expiry, and exactly the clock's."""
+leases: Final = st.sampled_from([1.0, 60.0])
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ class Push:
 
 pushes: Final = st.builds(
     Push,
-    id_is_new=st.sampled_from([True] * 9 + [False]),
+    id_is_new=st.sampled_from([True] * 5 + [False]),
     known=st.integers(0, 999),
     descending=st.booleans(),
     queue=st.sampled_from(QUEUES),
     type=st.sampled_from(TYPES),
     priority=st.sampled_from([250, 500, 500, 750, 1000]),
-    delay=st.sampled_from([0.0, 0.0]) | durations,
-    run_in=st.none() | st.none() | st.sampled_from([-100.0, 0.0, 1.0, 60.0]),
-    expires=st.none() | st.none() | durations,
+    delay=st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 60.0, 250.0]),
+    run_in=st.sampled_from([None, None, None, None, None, -100.0, 0.0, 1.0, 60.0]),
+    expires=st.sampled_from([None, None, None, None, 0.0, 1.0, 60.0, 1000.0]),
     unique=st.sampled_from([None, None, None, "x", "y"]),
     slot=st.sampled_from([None, None, None, None, 1, 2]),
     max_crashes=st.integers(1, 3),
@@ -90,12 +91,15 @@ def new_job(push: Push, number: int, used: list[NewJob], now: int) -> NewJob:
     )
 
 
+claim_numbers: Final = st.sampled_from([10, 11, 12, 13, 14, 10, 11, 12, 0, 1])
+
+
 @dataclass(frozen=True)
 class Settle:
     """How one of the claims made so far ends, or would end if it still held."""
 
     claim: int
-    """Counted from the newest, so that most still hold."""
+    """As `SideBySide.claim_of` counts them."""
     how: str
     delay: float
     follow_ups: tuple[Push, ...]
@@ -103,7 +107,7 @@ class Settle:
 
 settles: Final = st.builds(
     Settle,
-    claim=st.integers(0, 9),
+    claim=claim_numbers,
     how=st.sampled_from(
         [
             "complete",
@@ -116,6 +120,7 @@ settles: Final = st.builds(
             "unreadable",
             "hand back",
             "snooze",
+            "hold",
             "hold",
             "cancel",
         ]

@@ -97,7 +97,8 @@ class Driver(Protocol):
         Paused queues are skipped: nothing of theirs is promoted or buried. PENDING jobs whose `expires_at` has come are
         never answered: all in these queues, delayed and held ones too, are buried as EXPIRED, with reason `expired` and
         a failure that says so. (A RETRYING job has begun, and cannot expire.)
-        Two callers never receive the same (id, attempt). Does not block: `[]` when nothing is ready; see `wait`.
+        While a job is kept, no two callers receive the same (id, attempt). Does not block: `[]` when nothing is ready;
+        see `wait`.
         `lease` is in seconds by the store's clock; a claim not extended in time is answered by `lapsed`.
         """
         ...
@@ -137,9 +138,10 @@ class Driver(Protocol):
         """One bounded step of housekeeping, safe to run from every worker at once.
 
         Promotes jobs that have become due, in all queues. Buries waiting jobs past their `expires_at` as EXPIRED.
-        Offers held jobs again whose type is in `types`, at the place their due moment gives them. Prunes history, dead
-        letters and metrics by the Retention, oldest first, and slots taken longer ago than `finished_age` (and a day at
-        least). Forgets workers that have not beaten for a day. Each of these touches at most STEP rows.
+        Offers held jobs again whose type is in `types`, at the place their due moment gives them. Prunes what had ended
+        before: history, dead letters and metrics by the Retention, oldest first, and slots taken longer ago than
+        `finished_age` (and a day at least). Forgets workers that have not beaten for a day. Each of these touches at
+        most STEP rows.
         """
         ...
 

@@ -77,6 +77,7 @@ class Entry:
         expiry = "its expiry" if self.expires_at is None else moment(self.expires_at).isoformat()
         self.end(JobStatus.EXPIRED, now)
         self.reason = Reason.EXPIRED
+        self.note = None
         self.add_error(
             Failure(
                 attempt=self.attempt,

@@ -160,5 +160,6 @@ class Jobs(Room):
             return CancelAnswer.TOO_LATE
         with state.moving(job):
             job.end(JobStatus.CANCELLED, now)
+            job.note = None
         self._count_move(state, job, JobStatus.CANCELLED)
         return CancelAnswer.CANCELLED

@@ -22,9 +22,7 @@ class Tending(Room):
 
     def tend(self, types: Sequence[str] = ()) -> Tended:
         with self._step() as (state, now):
-            expired = self._each_queue(state, lambda queue, left: state.expire(queue, now, left))
-            promoted = self._each_queue(state, lambda queue, left: state.promote(queue, now, left))
-            unheld = self._each_queue(state, lambda queue, left: self._unhold(state, queue, frozenset(types), left))
+            # Pruning comes first: it is about what had ended before.
             pruned = [
                 self._prune(state, state.finished, self._retention.finished_age, self._retention.finished_count, now),
                 self._prune(state, state.dead, self._retention.dead_age, self._retention.dead_count, now),
@@ -32,6 +30,9 @@ class Tending(Room):
             ]
             self._prune_slots(state, now)
             self._forget_workers(state, now)
+            expired = self._each_queue(state, lambda queue, left: state.expire(queue, now, left))
+            promoted = self._each_queue(state, lambda queue, left: state.promote(queue, now, left))
+            unheld = self._each_queue(state, lambda queue, left: self._unhold(state, queue, frozenset(types), left))
             return Tended(
                 promoted=promoted,
                 expired=expired,
