@@ -48,18 +48,18 @@ def run(effort: Effort) -> Iterable[Figure]:
 def _multiply(path: Path, count: int) -> None:
     """Copy one waiting and one finished job until there are `count` of each: pushing so many would take minutes."""
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("conveyor_job", "conveyor_finished"):
+        # As UUIDv7 do, the ids grow with time and end in chance; what is finished was pushed before what waits.
+        for table, since in (("conveyor_finished", 0x0100_0000), ("conveyor_job", 0x0150_0000)):
             names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] not in ("seq", "id")]
             columns = ", ".join(names)
-            # As UUIDv7 do, the ids grow, and end in chance.
             connection.execute(
                 f"""
                 WITH RECURSIVE copy (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM copy WHERE number < ?)
                 INSERT INTO {table} (id, {columns})
-                SELECT printf('%08x-0000-7000-8000-%s', 0x20000000 + number, lower(hex(randomblob(6)))), {columns}
+                SELECT printf('%08x-0000-7000-8000-%s', ? + number, lower(hex(randomblob(6)))), {columns}
                   FROM copy CROSS JOIN (SELECT * FROM {table} LIMIT 1)
                 """,
-                (count - connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0],),
+                (count - connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0], since),
             )
         connection.execute(
             """
