@@ -13,7 +13,7 @@ from conveyor.lifecycle import after_failure, after_success, handed_back, held
 from conveyor.records import Filter
 from conveyor.retry import NoRetry
 from conveyor.times import system_clock
-from tests.contract.racing import racers
+from tests.contract.racing import Racer, racers
 from tests.contract.stores import SPANNING, Store, a_failure, a_job, an_id, push_one, take_one
 
 DEADLINE = 10.0
@@ -201,18 +201,21 @@ def test_a_push_is_never_missed_for_longer_than_a_second(
 def test_a_push_by_another_process_wakes_within_10_ms(
     store: Store, driver: Driver, in_thread: ThreadPoolExecutor
 ) -> None:
-    delays: list[float] = []
-
-    with racers(1, "push", store.url, lambda _: ()) as (pusher,):
+    def delays(pusher: Racer) -> list[float]:
+        """How long after the push the wait came back, in a dozen rounds, shortest first."""
+        answers: list[float] = []
         for _ in range(12):
             woken = in_thread.submit(lambda: (driver.wait(["a"], DEADLINE), time.monotonic()))
             pusher.go(an_id().int & 0xFFFFFF)
             (pushed_at,) = pusher.answer()
             answer, woken_at = woken.result(DEADLINE)
             assert answer
-            delays.append(woken_at - pushed_at)
+            assert woken_at - pushed_at < PROMPT + 0.5
+            answers.append(woken_at - pushed_at)
             driver.settle([after_success(take_one(driver), None)])
+        return sorted(answers)
 
-    # The machine may be busy with other things at any one time; not at most of them.
-    assert sorted(delays)[len(delays) // 3] < 0.010, delays
-    assert max(delays) < PROMPT + 0.5
+    with racers(1, "push", store.url, lambda _: ()) as (pusher,):
+        # The machine may be busy with other things for a while; looking every so often would miss most of any dozen.
+        dozens = (delays(pusher) for _ in range(8))
+        assert any(dozen[8] < 0.010 for dozen in dozens)
