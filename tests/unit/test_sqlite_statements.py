@@ -95,7 +95,7 @@ def test_a_search_walks_the_ids_in_order_and_sorts_nothing(name: str, connection
     assert not any("TEMP B-TREE" in line for line in plan), plan
 
 
-@pytest.mark.parametrize("name", ["holding", "finish", "bury", "again", "leave", "get", "whereabouts"])
+@pytest.mark.parametrize("name", ["holding", "complete", "finish", "bury", "again", "leave", "get", "whereabouts"])
 def test_what_takes_ids_searches_by_them(name: str, connection: sqlite3.Connection) -> None:
     plan = explain(connection, name)
 
