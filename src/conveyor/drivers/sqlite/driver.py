@@ -24,6 +24,7 @@ class SqliteDriver(Jobs, Time, Wait, Look, People, Shared):
 
     def close(self) -> None:
         self._database.close()
+        self._watches.close()
 
 
 def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> SqliteDriver:

@@ -9,10 +9,13 @@ from typing import Final
 
 import msgspec
 
+from conveyor.drivers.base import Retention
+from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.part import Part, to_json
 from conveyor.drivers.sqlite.statements import SQL
-from conveyor.drivers.sqlite.watch import watch
-from conveyor.times import SECOND
+from conveyor.drivers.sqlite.watch import Watches
+from conveyor.priority import Aging
+from conveyor.times import SECOND, Clock
 
 _LONGEST_SLEEP: Final = 1.0
 """However little the file system tells us, we look this often."""
@@ -25,12 +28,16 @@ again after these pauses. They also bound what a busy file costs a waiter that n
 class Wait(Part):
     """The operation that waits; its promises stand in `drivers/base.py`."""
 
+    def __init__(self, database: Database, clock: Clock, aging: Aging, retention: Retention) -> None:
+        super().__init__(database, clock, aging, retention)
+        self._watches = Watches()
+
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         self._database.check_file()
         asked = to_json(list(queues))
         # Watch first, then look: a push between the two is either seen or heard.
-        with watch(Path(f"{self._database.path}-wal")) as watching:
+        with self._watches.on(Path(f"{self._database.path}-wal")) as watching:
             pauses: list[float] = []
             while True:
                 ready, next_due = self._look(asked)

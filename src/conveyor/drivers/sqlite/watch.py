@@ -8,9 +8,10 @@ import os
 import select
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from conveyor.errors import StoreUnavailable
 
@@ -23,13 +24,13 @@ _IN_CLOEXEC: Final = getattr(os, "O_CLOEXEC", 0)
 
 
 class Watch(Protocol):
-    """A file that is being watched, for `with`."""
+    """A file that is being watched."""
 
-    def __enter__(self) -> Self: ...
+    def forget(self) -> None:
+        """What was written until now is not news."""
+        ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+    def close(self) -> None: ...
 
     def wrote(self, timeout: float) -> bool:
         """Whether the file was written since the last call, at first since the start; waits up to `timeout` seconds."""
@@ -41,6 +42,53 @@ def watch(path: Path) -> Watch:
     return Inotify(path) if sys.platform == "linux" else Looking(path)
 
 
+class Watches:
+    """The watches of one store's waiters, kept from one wait to the next: Linux takes some 10 ms to close one."""
+
+    def __init__(self) -> None:
+        self._free: list[tuple[int | None, Watch]] = []
+        self._is_closed = False
+
+    @contextmanager
+    def on(self, path: Path) -> Generator[Watch]:
+        """A watch on a file that exists, from now on; nobody else has it meanwhile."""
+        inode = _inode_of(path)
+        found: Watch | None = None
+        # A list's own steps are atomic: any number of threads may wait.
+        while self._free and found is None:
+            try:
+                watched, free = self._free.pop()
+            except IndexError:
+                break
+            if watched == inode:
+                found = free
+                found.forget()
+            else:
+                # The file was replaced by another one of its name.
+                free.close()
+        used = found or watch(path)
+        try:
+            yield used
+        finally:
+            if self._is_closed:
+                used.close()
+            else:
+                self._free.append((inode, used))
+
+    def close(self) -> None:
+        """Close those that nobody uses now; the others close when their wait ends."""
+        self._is_closed = True
+        while self._free:
+            self._free.pop()[1].close()
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 class Looking:
     """Compares size and time of the file every few milliseconds."""
 
@@ -48,12 +96,10 @@ class Looking:
         self._path = path
         self._last = self._look()
 
-    def __enter__(self) -> Self:
-        return self
+    def forget(self) -> None:
+        self._last = self._look()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         pass
 
     def wrote(self, timeout: float) -> bool:
@@ -89,22 +135,24 @@ class Inotify:
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
 
-    def __enter__(self) -> Self:
-        return self
+    def forget(self) -> None:
+        if self._poll.poll(0):
+            self._drain()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         os.close(self._fd)
 
     def wrote(self, timeout: float) -> bool:
         # Rounded up: poll counts whole milliseconds, and 0 would spin.
         if not self._poll.poll(int(timeout * 1000) + 1):
             return False
-        # Drained: however many writes there were, they are one answer.
+        self._drain()
+        return True
+
+    def _drain(self) -> None:
+        # However many writes there were, they are one answer.
         while len(os.read(self._fd, 65536)) == 65536:  # noqa: PLR2004 - a full buffer
             pass
-        return True
 
 
 @functools.cache
