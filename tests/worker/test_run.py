@@ -80,7 +80,7 @@ def test_a_result_that_cannot_be_kept_completes_the_job_with_a_note_and_a_warnin
     job = bench.get(id)
     assert (job.status, job.result, job.attempt) == (JobStatus.COMPLETED, None, 1)
     assert job.note
-    assert "WARNING unstorable" in tree.said
+    assert "WARNING conveyor.job: unstorable" in tree.said
 
 
 def test_a_job_of_an_unknown_type_is_held_until_a_worker_knows_it(bench: Bench) -> None:

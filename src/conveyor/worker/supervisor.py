@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import selectors
@@ -121,6 +122,9 @@ class Supervisor:
         )
         self._burst = Burst(self._driver, [share.name for share in self._queues]) if self._settings.burst else None
         self._upkeep.start()
+        # What is loaded now stays: the collector need not look at it again and again, nor when this process ends.
+        gc.collect()
+        gc.freeze()
         try:
             self._loop()
         finally:
