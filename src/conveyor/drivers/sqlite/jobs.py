@@ -105,15 +105,16 @@ class Jobs(Part):
         now = self._clock()
         ending = _Ending(now)
         held: list[bool] = []
-        settled: set[JobId] = set()
+        settled: set[int] = set()
         with self._database.write() as writer:
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
             for position, outcome in enumerate(outcomes):
-                # A claim named twice holds for its first outcome only.
-                holds = position in holding and outcome.claim.id not in settled
+                # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
+                number = outcome.claim.id.int
+                holds = position in holding and number not in settled
                 held.append(holds)
                 if holds:
-                    settled.add(outcome.claim.id)
+                    settled.add(number)
                     ending.add(outcome, cancel=bool(holding[position]))
             ending.write(writer)
             for job in ending.follow_ups:
