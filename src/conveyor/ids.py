@@ -10,6 +10,9 @@ from uuid_utils import uuid7
 from conveyor.errors import InvalidValue
 from conveyor.records import JobId
 
+# UUID forbids setting its attributes; its slots themselves do not.
+_set_int: Final = UUID.__dict__["int"].__set__
+_set_is_safe: Final = UUID.__dict__["is_safe"].__set__
 _UNKNOWN: Final = SafeUUID.unknown
 
 
@@ -17,8 +20,8 @@ def new_id() -> JobId:
     """An id greater than every other made in this process; safe to call after a fork."""
     # What UUID(int=…) does after checking its arguments, which costs more than all the rest of this.
     made = object.__new__(UUID)
-    object.__setattr__(made, "int", uuid7().int)
-    object.__setattr__(made, "is_safe", _UNKNOWN)
+    _set_int(made, uuid7().int)
+    _set_is_safe(made, _UNKNOWN)
     return JobId(made)
 
 

@@ -23,6 +23,13 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 _NO_FILE: Final = (0, 0)
 """The inode of no file, while none is open."""
 
+_Pace = tuple[float, float]
+"""How pauses between two tries for the write lock grow, and the longest in seconds."""
+
+_FIRST_PAUSE: Final = 0.0002
+_URGENT: Final[_Pace] = (1.5, 0.001)
+_PATIENT: Final[_Pace] = (2.0, 0.010)
+
 _OLDEST: Final = (3, 38, 0)  # ->> and STRICT
 
 
@@ -34,7 +41,8 @@ class Database:
         self._timeout: Final = settings.timeout
         self._write_lock: Final = threading.Lock()
         self._read_lock: Final = threading.Lock()
-        self._transaction: Final = _Transaction(self)
+        self._urgent: Final = _Transaction(self, _URGENT)
+        self._patient: Final = _Transaction(self, _PATIENT)
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -65,14 +73,17 @@ class Database:
             self._disconnect()
             raise
 
-    def write(self) -> _Transaction:
+    def write(self, *, hurry: bool = True) -> _Transaction:
         """A transaction on the writer, for `with`: committed at the end, rolled back when something is raised.
+
+        Where another process is in the way, one without `hurry` lets others go first: a worker's batches are long, and
+        nobody waits for them as somebody does for a push.
 
         Raises:
             StoreUnavailable: other writers did not make room in time, or the database is closed.
             StoreFull: the disk is full; nothing was written.
         """
-        return self._transaction
+        return self._urgent if hurry else self._patient
 
     def read(self, statement: str, parameters: Parameters = ()) -> Any:
         """The first column of the only row. Statements answer one row of JSON: see decision 0003.
@@ -112,14 +123,15 @@ class Database:
         with self._write_lock, self._read_lock:
             self._check_file()
 
-    def patiently(self, action: Callable[[], T]) -> T:
+    def patiently(self, action: Callable[[], T], pace: _Pace | None = None) -> T:
         """Run `action`, again and again while another connection is in its way, until the timeout.
 
         SQLite's own waiting sleeps up to 100 ms at a time; short sleeps of random length find the gap sooner and let
         everybody have a turn.
         """
+        growth, longest = pace or _URGENT
         deadline = time.monotonic() + self._timeout
-        pause = 0.0002
+        pause = _FIRST_PAUSE
         while True:
             try:
                 return action()
@@ -127,13 +139,13 @@ class Database:
                 if not is_busy(error) or time.monotonic() >= deadline:
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreading, not secrecy
-            pause = min(pause * 1.5, 0.005)
+            pause = min(pause * growth, longest)
 
     def translate(self, error: sqlite3.Error) -> StoreError:
         """SQLite's error as ours."""
         return translate(error, self.path, self._timeout)
 
-    def begin(self) -> sqlite3.Connection:
+    def begin(self, pace: _Pace) -> sqlite3.Connection:
         """Take the writer and open a transaction; `_Transaction` ends it."""
         if not self._write_lock.acquire(timeout=self._timeout):
             raise StoreUnavailable(
@@ -147,7 +159,7 @@ class Database:
             try:
                 writer.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
-                self.patiently(lambda: writer.execute("BEGIN IMMEDIATE"))
+                self.patiently(lambda: writer.execute("BEGIN IMMEDIATE"), pace)
         except sqlite3.Error as error:
             self._write_lock.release()
             raise self.translate(error) from error
@@ -217,13 +229,14 @@ class Database:
 class _Transaction:
     """What `Database.write` answers: reusable, because the write lock lets only one at a time be inside."""
 
-    __slots__ = ("_database",)
+    __slots__ = ("_database", "_pace")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, pace: _Pace) -> None:
         self._database = database
+        self._pace = pace
 
     def __enter__(self) -> sqlite3.Connection:
-        return self._database.begin()
+        return self._database.begin(self._pace)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

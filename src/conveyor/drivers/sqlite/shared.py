@@ -23,7 +23,7 @@ class Shared(Part):
     """The operations on shared state; their promises stand in `drivers/base.py`."""
 
     def beat(self, worker: WorkerRecord) -> list[ClaimKey]:
-        with self._database.write() as writer:
+        with self._database.write(hurry=False) as writer:
             writer.execute(SQL["beat"], {"name": worker.name, "record": to_json(worker), "now": self._clock()})
             children = {"workers": to_json(worker.children)}
             return _Keys.decode(writer.execute(SQL["cancel_requests"], children).fetchone()[0])
@@ -81,7 +81,7 @@ class Shared(Part):
         if not metrics:
             return
         rows = {"metrics": to_json(list(metrics))}
-        with self._database.write() as writer:
+        with self._database.write(hurry=False) as writer:
             writer.execute(SQL["add_metric"], rows)
             writer.execute(SQL["add_bucket"], rows)
 

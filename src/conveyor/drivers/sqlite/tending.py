@@ -42,7 +42,7 @@ class Time(Part):
         if not any(found.values()):
             return Tended()
         tally = Tally()
-        with self._database.write() as writer:
+        with self._database.write(hurry=False) as writer:
             expired = promoted = 0
             for queue in found["overdue"]:
                 expired += bury_overdue(writer, queue, now, tally, STEP - expired)

@@ -20,9 +20,13 @@ from conveyor.times import SECOND, Clock
 _LONGEST_SLEEP: Final = 1.0
 """However little the file system tells us, we look this often."""
 
-_AFTER_WRITE: Final = (0.001, 0.004, 0.020)
+_FIRST_PAUSE: Final = 0.001
+_LONGEST_PAUSE: Final = 0.008
 """A write to the WAL is noticed a little before its commit can be read (much before, where commits are synced): so look
-again after these pauses. They also bound what a busy file costs a waiter that none of its commits concern."""
+again after a pause. It doubles while commits go on that do not concern this waiter, which bounds what they cost it."""
+
+_AFTER_WRITE: Final = (0.004, 0.020)
+"""Then look again after these, unless something is written meanwhile."""
 
 
 class Wait(Part):
@@ -39,6 +43,8 @@ class Wait(Part):
         # Watch first, then look: a push between the two is either seen or heard.
         with self._watches.on(Path(f"{self._database.path}-wal")) as watching:
             pauses: list[float] = []
+            is_fresh = False
+            pause = _FIRST_PAUSE
             while True:
                 ready, next_due = self._look(asked)
                 if ready:
@@ -48,10 +54,15 @@ class Wait(Part):
                     return False
                 if next_due is not None:
                     left = min(left, max(0.0, next_due))
-                if pauses:
-                    time.sleep(min(left, pauses.pop(0)))
-                elif watching.wrote(min(left, _LONGEST_SLEEP)):
+                if is_fresh:
+                    time.sleep(min(left, pause))
+                    is_fresh = False
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                elif watching.wrote(min(left, pauses.pop(0) if pauses else _LONGEST_SLEEP)):
+                    is_fresh = True
                     pauses = list(_AFTER_WRITE)
+                elif not pauses:
+                    pause = _FIRST_PAUSE
 
     def _look(self, asked: str) -> tuple[bool, float | None]:
         """Whether a claim would find something, and the seconds until a delayed job is due."""
