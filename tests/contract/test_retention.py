@@ -79,6 +79,16 @@ def test_of_too_many_finished_jobs_the_oldest_go(store: Store, clock: FakeClock)
     assert kept(driver, [*ended, buried]) == [False, False, True, True, True]
 
 
+def test_jobs_cancelled_together_end_in_the_order_given(store: Store) -> None:
+    driver = store.open(retention=Retention(finished_count=1))
+    first, second, third = driver.push(jobs(3))
+    driver.cancel([second, third, first])
+
+    assert driver.tend() == Tended(pruned=2)
+
+    assert kept(driver, [second, third, first]) == [False, False, True]
+
+
 def test_of_too_many_dead_letters_the_oldest_go(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(dead_count=2))
     ended: list[JobId] = []

@@ -135,7 +135,10 @@ class Jobs(Part):
         requested: list[str] = []
         with self._database.write() as writer:
             places = writer.execute(SQL["whereabouts"], {"ids": to_json(list(ids))}).fetchone()[0]
-            for job_id, place, stage, queue, priority, attempt, failures, crashes in msgspec.json.decode(places):
+            rows = {row[0]: row for row in msgspec.json.decode(places)}
+            # In the order asked for: it is the order in which they end, and are pruned.
+            in_order = [rows[text] for text in dict.fromkeys(map(str, ids)) if text in rows]
+            for job_id, place, stage, queue, priority, attempt, failures, crashes in in_order:
                 if place != "job":
                     answers[job_id] = CancelAnswer.TOO_LATE
                 elif stage == PROCESSING_STAGE:
