@@ -90,6 +90,17 @@ def test_the_timeout_of_the_push_wins_over_the_type_and_that_over_the_worker(ben
     assert messages == [f"ran past its timeout of {limit:g} s" for limit in (0.1, 0.4, 0.2)]
 
 
+def test_a_job_that_takes_the_alarm_for_itself_does_not_spoil_the_timeout_of_the_next(bench: Bench) -> None:
+    bench.push(jobs.use_the_alarm.call())
+    (id,) = bench.push(jobs.hang_in_sleep.call(bench.path))
+
+    bench.burst()
+
+    job = bench.get(id)
+    assert (job.status, job.crashes) == (JobStatus.EXPIRED, 0)
+    assert "killed" not in job.errors[0].message
+
+
 def test_what_a_killed_job_had_started_is_killed_with_it(bench: Bench) -> None:
     bench.push(jobs.with_subprocess.call(bench.path))
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from conveyor import Cancel, Conveyor, ExponentialBackoff, GiveUp, NoRetry, Retry, Snooze, current_job
 from conveyor.signals import JobCancelled, JobTimeout
 
@@ -266,7 +268,7 @@ def wait_ignoring(path: str, seconds: float) -> str:
 
 def worker_name() -> str:
     """The name of the worker that runs this: its supervisor's command line has its settings."""
-    return Path(f"/proc/{os.getppid()}/cmdline").read_text(encoding="utf-8").rpartition('"name":"')[2].partition('"')[0]
+    return " ".join(psutil.Process(os.getppid()).cmdline()).rpartition('"name":"')[2].partition('"')[0]
 
 
 @app.job("race")
@@ -364,3 +366,15 @@ def parent_of_marked(parent: int, count: int) -> None:
     for number in range(count):
         current_job().push(marked.call(parent, number))
     time.sleep(0.01)
+
+
+@app.job("once.async", at_most_once=True)
+async def once_async(path: str) -> str:
+    note(path, "once")
+    await asyncio.sleep(0.01)
+    return "done"
+
+
+@app.job("use.the.alarm")
+def use_the_alarm() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -171,13 +171,13 @@ def test_a_record_that_was_torn_by_death_is_no_job() -> None:
 def test_the_header_says_what_the_child_says_of_itself() -> None:
     table = SlotTable.create(1)
 
-    table.step(0, 7)
+    table.step(0)
     table.hold(5)
     table.claimed(11)
 
-    assert table.header() == Header(0, 7, 5, 11)
+    assert table.header() == Header(0, 5, 11)
     table.stepped()
-    assert table.header() == Header(None, 0, 5, 11)
+    assert table.header() == Header(None, 5, 11)
     table.hand_over()
 
 
@@ -272,7 +272,7 @@ def running(held: Claim, slot: int = 0, *, since: int = 0, until: int = 0, told:
 def decide(
     found: list[Running], now: float, stepping: int | None = None, cancelled: dict[ClaimKey, int] | None = None
 ) -> Any:
-    header = Header(stepping, 0, 0, 0)
+    header = Header(stepping, 0, 0)
     return overdue(found, header, cancelled or {}, threads=1, grace=SECOND, now=round(now * SECOND))
 
 
@@ -317,7 +317,7 @@ def test_a_job_on_a_thread_is_blamed_when_the_loop_does_not_turn_and_nobody_is_o
 def test_a_death_is_the_fault_of_what_had_the_loop_unless_it_came_from_outside() -> None:
     on_loop, waiting = claim(), claim()
     found = [running(on_loop, 1), running(waiting, 2)]
-    header = Header(1, 0, 0, 0)
+    header = Header(1, 0, 0)
 
     inside = after_death(found, header, "it died", threads=1, from_outside=False)
     outside = after_death(found, header, "it died", threads=1, from_outside=True)

@@ -154,6 +154,15 @@ def test_the_retry_strategy_of_the_push_wins_over_that_of_the_type(bench: Bench)
     assert (bench.get(id).status, bench.get(id).failures) == (JobStatus.FAILED, 1)
 
 
+def test_async_jobs_that_run_at_most_once_complete_like_any_other(bench: Bench) -> None:
+    ids = bench.push(*(jobs.once_async.call(bench.path) for _ in range(20)))
+
+    bench.burst()
+
+    assert {(job.status, job.result, job.attempt) for job in bench.ended(*ids)} == {(JobStatus.COMPLETED, '"done"', 1)}
+    assert bench.notes == ["once"] * 20
+
+
 def test_what_the_worker_ran_is_in_the_metrics(bench: Bench) -> None:
     bench.push(*(jobs.add.call(number, 1) for number in range(20)), jobs.fail.call("broken"))
 

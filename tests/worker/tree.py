@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from conveyor import Conveyor
 from conveyor.payload import JobCall, JobPayload
@@ -52,10 +53,8 @@ class Tree:
     @property
     def children(self) -> list[int]:
         """The process ids of the children that live."""
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
-            # The upkeep's thread starts no processes, so the main thread's children are all.
-            return [int(pid) for pid in text.split() if _lives(int(pid))]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [child.pid for child in psutil.Process(self.process.pid).children() if _lives(child)]
         return []
 
     def signal(self, number: int) -> None:
@@ -156,12 +155,11 @@ class Bench:
         self.app.close()
 
 
-def _lives(pid: int) -> bool:
+def _lives(process: psutil.Process) -> bool:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @contextlib.contextmanager

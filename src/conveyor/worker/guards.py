@@ -47,7 +47,8 @@ def timed_out(since: int, until: int) -> JobTimeout:
 class SignalGuard:
     """For the main thread: a timer's signal raises inside whatever the job does there, sleeping and waiting included.
 
-    It takes SIGALRM and the process's real-time timer: a job that uses them itself loses its timeout's first step.
+    It takes SIGALRM and the process's real-time timer: a job that uses them itself loses the first step of its own
+    timeout.
     """
 
     def __init__(self, slots: SlotTable, slot: int) -> None:
@@ -59,7 +60,8 @@ class SignalGuard:
         self._until = 0
         self._told = False
         self._thread = threading.get_ident()
-        signal.signal(signal.SIGALRM, self._interrupt)
+        self._handler = self._interrupt
+        signal.signal(signal.SIGALRM, self._handler)
 
     def begin(self, claim: Claim, since: int, until: int) -> None:
         self._told = False
@@ -73,6 +75,9 @@ class SignalGuard:
         self.claim = None
         if self._until:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        if signal.getsignal(signal.SIGALRM) is not self._handler:
+            # The job has used the signal itself; the next one's timeout must not suffer from that.
+            signal.signal(signal.SIGALRM, self._handler)
 
     def cancel(self, key: ClaimKey) -> bool:
         claim = self.claim

@@ -44,14 +44,14 @@ class Steps:
         return self.send(None)
 
     def send(self, value: Any) -> Any:
-        self._slots.step(self._slot, time.monotonic_ns())
+        self._slots.step(self._slot)
         try:
             return self._coroutine.send(value)
         finally:
             self._slots.stepped()
 
     def throw(self, error: BaseException) -> Any:
-        self._slots.step(self._slot, time.monotonic_ns())
+        self._slots.step(self._slot)
         try:
             return self._coroutine.throw(error)
         finally:
@@ -112,12 +112,10 @@ class LoopRunner:
         return [run.claim for run in list(self._runs.values())]
 
     def _main(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._until_closed())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
-            asyncio.set_event_loop(None)
             self._loop.close()
 
     async def _until_closed(self) -> None:
@@ -206,7 +204,7 @@ class LoopRunner:
         is_read = False
         with running(claim, bench.app) as current:
             try:
-                bench.slots.step(slot, since)
+                bench.slots.step(slot)
                 coroutine = plan.load(claim.payload)()
                 is_read = True
                 value = await Steps(coroutine, bench.slots, slot)

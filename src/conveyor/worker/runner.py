@@ -12,7 +12,7 @@ from conveyor.signals import JobCancelled, JobTimeout
 from conveyor.worker import endings, events
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.guards import CANCELLED, Guard, timed_out
-from conveyor.worker.plans import Plan
+from conveyor.worker.plans import BILLION, Plan
 from conveyor.worker.store import Patience
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.worker.settler import Settler
     from conveyor.worker.slots import SlotTable
-
-BILLION: Final = 1_000_000_000
 
 
 class Bench:

@@ -22,11 +22,11 @@ _DELIVERED: Final = struct.Struct("=Q")
 _STRIDE: Final = 64
 _EMPTY: Final = bytes(16)
 
-_HEADER: Final = struct.Struct("=QQQQ")
-_STEP: Final = struct.Struct("=QQ")
+_HEADER: Final = struct.Struct("=QQQ")
 _WORD: Final = struct.Struct("=Q")
-_HELD: Final = 16
-_CLAIMED: Final = 24
+_STEPPING: Final = 0
+_HELD: Final = 8
+_CLAIMED: Final = 16
 
 _READS: Final = 4
 
@@ -48,7 +48,6 @@ class Header(NamedTuple):
 
     stepping: int | None
     """The slot whose async job has the event loop to itself this moment."""
-    stepping_since: int
     held: int
     """How many claims it held, besides the running ones, when it last looked."""
     claimed_at: int
@@ -99,13 +98,13 @@ class SlotTable:
         """The slot's job has been given its JobTimeout or JobCancelled."""
         _DELIVERED.pack_into(self._map, _STRIDE * (slot + 1) + _RECORD.size, self._sequence[slot])
 
-    def step(self, slot: int, since: int) -> None:
+    def step(self, slot: int) -> None:
         """The async job of this slot has the event loop to itself."""
-        _STEP.pack_into(self._map, 0, slot + 1, since)
+        _WORD.pack_into(self._map, _STEPPING, slot + 1)
 
     def stepped(self) -> None:
         """No async job has the event loop to itself."""
-        _STEP.pack_into(self._map, 0, 0, 0)
+        _WORD.pack_into(self._map, _STEPPING, 0)
 
     def hold(self, held: int) -> None:
         """So many claims wait here, or have ended and are not settled."""
@@ -118,8 +117,8 @@ class SlotTable:
     # ── the supervisor ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def header(self) -> Header:
-        stepping, since, held, claimed_at = _HEADER.unpack_from(self._map, 0)
-        return Header(stepping - 1 if stepping else None, since, held, claimed_at)
+        stepping, held, claimed_at = _HEADER.unpack_from(self._map, 0)
+        return Header(stepping - 1 if stepping else None, held, claimed_at)
 
     def running(self) -> list[Running]:
         """What runs now. A slot that changes under every look runs short jobs, and is left out until it stands."""

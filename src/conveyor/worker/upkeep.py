@@ -122,17 +122,26 @@ class Upkeep:
                 self._store.pause(error)
                 continue
             if self._store.is_tried:
-                # Everybody else's leases may have lapsed meanwhile as ours have: let all extend theirs first.
-                self._tending.spare(self._lease / 3)
-                self._due[self._extend] = 0.0
+                self._recover()
             self._store.succeeded()
             if not self._stopping.is_set():
+                began = time.time()
                 self._wake.wait(pause)
                 self._wake.clear()
+                if time.time() - began > pause + self._lease / 3:
+                    self._recover()
         try:
             self._driver.leave(self._name)
         except StoreError as error:
             logger.warning("could not sign off, so this worker is listed until it is cleaned up: %s", error)
+
+    def _recover(self) -> None:
+        """The store was away, or this process frozen, or its machine asleep: leases may have lapsed, ours and others'.
+
+        Whoever is back extends its own first; only then is anybody's work taken for abandoned.
+        """
+        self._tending.spare(self._lease / 3)
+        self._due[self._extend] = 0.0
 
     def _bury(self, aftermath: Aftermath) -> None:
         claims = self._driver.held_by([aftermath.child])
