@@ -43,9 +43,9 @@ class Tending(Room):
 
     @staticmethod
     def _each_queue(state: State, step: Callable[[QueueState, int], int]) -> int:
-        """Take the step in every queue until STEP jobs have been touched; answer how many were."""
+        """Take the step in every queue, by name, until STEP jobs have been touched; answer how many were."""
         touched = 0
-        for queue in state.queues.values():
+        for _, queue in sorted(state.queues.items()):
             touched += step(queue, STEP - touched)
         return touched
 
