@@ -65,10 +65,11 @@ def after_failure(
 
 
 def after_crash(claim: Claim, failure: Failure) -> Outcome:
-    """A run whose process or machine died under it: offered again at once, or buried after `max_crashes` of them."""
+    """A run whose process or machine died under it: offered again in its place, or buried after `max_crashes` of them."""
     crashes = claim.crashes + 1
-    status = PENDING if crashes < claim.max_crashes else FAILED
-    return _ended(claim, status, failure, crashes=crashes)
+    if crashes >= claim.max_crashes:
+        return _ended(claim, FAILED, failure, crashes=crashes)
+    return _ended(claim, PENDING, failure, crashes=crashes, delay=None)
 
 
 def given_up(claim: Claim, failure: Failure) -> Outcome:
@@ -82,8 +83,8 @@ def unreadable(claim: Claim, failure: Failure) -> Outcome:
 
 
 def handed_back(claim: Claim) -> Outcome:
-    """A claim given up unrun, or stopped by a shutdown: it counts for nothing and is offered again at once."""
-    return Outcome(claim=claim, status=PENDING, failures=claim.failures, crashes=claim.crashes)
+    """A claim given up unrun, or stopped by a shutdown: it counts for nothing and is offered again in its place."""
+    return Outcome(claim=claim, status=PENDING, failures=claim.failures, crashes=claim.crashes, delay=None)
 
 
 def snoozed(claim: Claim, delay: float) -> Outcome:
@@ -93,7 +94,15 @@ def snoozed(claim: Claim, delay: float) -> Outcome:
 
 def held(claim: Claim, note: str) -> Outcome:
     """A job whose type nobody here knows: kept back, and offered again when a worker knows it."""
-    return Outcome(claim=claim, status=PENDING, failures=claim.failures, crashes=claim.crashes, held=True, note=note)
+    return Outcome(
+        claim=claim,
+        status=PENDING,
+        failures=claim.failures,
+        crashes=claim.crashes,
+        delay=None,
+        held=True,
+        note=note,
+    )
 
 
 def cancelled(claim: Claim, note: str, *, started_at: int | None = None, ended_at: int | None = None) -> Outcome:
@@ -116,7 +125,7 @@ def _ended(
     *,
     failures: int | None = None,
     crashes: int | None = None,
-    delay: float = 0.0,
+    delay: float | None = 0.0,
 ) -> Outcome:
     return Outcome(
         claim=claim,

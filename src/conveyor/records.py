@@ -134,8 +134,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     claim: Claim
     status: JobStatus
-    delay: float = 0.0
-    """Seconds after the store's now at which a PENDING or RETRYING job becomes due."""
+    delay: float | None = 0.0
+    """Seconds after the store's now at which a PENDING or RETRYING job becomes due; `None` leaves it its place."""
     failures: int
     crashes: int
     result: str | None = None

@@ -176,18 +176,25 @@ def test_a_job_handed_back_is_ready_and_has_paid_nothing(driver: Driver) -> None
     assert taken_ids(driver) == [job_id]
 
 
-def test_a_job_handed_back_takes_the_place_of_one_pushed_now(driver: Driver, clock: FakeClock) -> None:
+@pytest.mark.parametrize("ending", ["handed back", "crashed", "held"])
+def test_a_job_that_is_offered_again_unfinished_keeps_its_place(driver: Driver, clock: FakeClock, ending: str) -> None:
     first = push_one(driver)
     claim = take_one(driver)
     clock.step(1)
     second = push_one(driver)
     clock.step(1)
-    driver.settle([handed_back(claim)])
-    clock.step(1)
-    third = push_one(driver)
 
-    assert one(driver, first).due_at == START + 2 * SECOND
-    assert taken_ids(driver) == [second, first, third]
+    match ending:
+        case "handed back":
+            driver.settle([handed_back(claim)])
+        case "crashed":
+            driver.settle([after_crash(claim, a_failure(claim, reason=Reason.CRASHED))])
+        case _:
+            driver.settle([held(claim, "nobody knows it")])
+            driver.tend([claim.type])
+
+    assert one(driver, first).due_at == START
+    assert taken_ids(driver) == [first, second]
 
 
 def test_a_snoozed_job_comes_back_later_and_has_paid_nothing(driver: Driver, clock: FakeClock) -> None:

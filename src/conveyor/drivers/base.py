@@ -116,7 +116,8 @@ class Driver(Protocol):
         An outcome whose claim (id, attempt) no longer holds changes nothing, nor do its follow-ups come to exist.
         COMPLETED and CANCELLED jobs become history with `result` or `note`. FAILED and EXPIRED ones become dead letters
         with `reason`. RETRYING and PENDING ones wait again: ready at once with `delay` 0, else delayed; their place in
-        the order is that of a job pushed at their due moment. `held` ones are kept out of the order until `tend` is
+        the order is that of a job pushed at their due moment. With `delay` None they are ready at once, in the place
+        that they had. `held` ones are kept out of the order until `tend` is
         told of their type. `failures` and `crashes` are stored as given, and `failure` is added to the job's errors.
         `follow_ups` are pushed in the same step, by the rules of `push`.
         The unique key is free once the job has ended. A job that is asked to be cancelled and then is handed back

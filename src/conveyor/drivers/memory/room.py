@@ -39,10 +39,13 @@ class Room:
             # It may have been closed while we waited for the lock.
             yield self._state, self._clock()
 
-    def _due(self, job: Entry, now: int, delay: float) -> None:
-        """Let the job wait: ready at once with delay 0, else delayed."""
+    def _due(self, job: Entry, now: int, delay: float | None) -> None:
+        """Let the job wait: ready at once with delay 0, else delayed; with `None` ready at once, in its old place."""
         job.lease_until = None
         job.started_at = None
+        if delay is None:
+            job.place = Place.READY
+            return
         job.due_at = now + round(delay * SECOND)
         job.score = self._aging.score(job.priority, job.due_at)
         job.place = Place.DELAYED if job.due_at > now else Place.READY

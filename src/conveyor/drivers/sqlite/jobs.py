@@ -196,10 +196,13 @@ class _Ending:
             add(queue, priority, counters.DEAD)
             add(queue, priority, counters.FAILED)
         else:
-            stage = HELD_STAGE if outcome.held else DELAYED_STAGE if outcome.delay > 0 else READY_STAGE
+            delay = outcome.delay
+            due = None if delay is None else self._now + micros(delay)
+            is_due = due is None or due <= self._now
+            stage = HELD_STAGE if outcome.held else READY_STAGE if is_due else DELAYED_STAGE
             retrying = status is JobStatus.RETRYING
             self._again.append([claim.id, claim.attempt, int(retrying), outcome.failures, outcome.crashes,
-                                self._now + micros(outcome.delay), stage, outcome.note, outcome.failure])
+                                due, stage, outcome.note, outcome.failure])
             add(queue, priority, of_stage(stage))
             if retrying:
                 add(queue, priority, counters.RETRIED)
