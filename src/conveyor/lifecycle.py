@@ -65,7 +65,7 @@ def after_failure(
 
 
 def after_crash(claim: Claim, failure: Failure) -> Outcome:
-    """A run whose process or machine died under it: offered again in its place, or buried after `max_crashes` of them."""
+    """A run whose process or machine died: offered again in its place, or buried after `max_crashes` of them."""
     crashes = claim.crashes + 1
     if crashes >= claim.max_crashes:
         return _ended(claim, FAILED, failure, crashes=crashes)
