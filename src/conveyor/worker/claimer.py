@@ -88,6 +88,7 @@ class Claimer:
         # Held from the look whether to claim until what came is in the buffers.
         self._turn = threading.Lock()
         self._store = Patience("claim jobs", self._stopping)
+        self._asking_since = 0
         self._thread = essential("conveyor-claimer", self._run)
         for lane in self._lanes:
             lane.buffer.on_low = self._wake.set
@@ -134,6 +135,7 @@ class Claimer:
         """One round: hand back what is stuck, claim what there is room for, wait when there is nothing to do."""
         waits = self._look_after_what_waits()
         if self._is_frozen or self._left == 0:
+            self._ask_no_more()
             self._sleep(_PATIENCE if waits else None)
             return
         if not self._room():
@@ -141,6 +143,7 @@ class Claimer:
                 lane.call_when_low()
             # What came before the readers were told to call is not slept over.
             if not self._room():
+                self._ask_no_more()
                 # Beside a slow job of one kind there may be room for the other.
                 self._sleep(self._mix.pause(_PATIENCE if waits or self._async is not None else None))
             return
@@ -188,14 +191,24 @@ class Claimer:
             if not limit:
                 return []
             now = time.time_ns()
+            if not self._asking_since:
+                self._asking_since = time.monotonic_ns()
+            self._slots.asking(self._asking_since)
             claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
             self._slots.claimed(time.time_ns() // 1000)
+            self._asking_since = 0
             if claims:
                 self._was_idle = False
                 self._shares.taken(order, claims)
                 self._most = min(STEP, max(self._most, 2 * len(claims)))
                 self._put(claims, now + round(self._lease * _MARGIN * BILLION))
         return claims
+
+    def _ask_no_more(self) -> None:
+        """What the store owes an answer to is no longer wanted: that it was not given says nothing from now on."""
+        if self._asking_since:
+            self._asking_since = 0
+            self._slots.asking(0)
 
     def _put(self, claims: list[Claim], valid_until: int) -> None:
         """Let claims wait where they are to run; those of a lane that has no room at all go back."""

@@ -56,7 +56,7 @@ class Engine:
         plans = plans_of(app.job_types, settings.timeout)
         self._name = begin.name
         self._tell = tell
-        self._settler: Final = Settler(app.driver, estimates)
+        self._settler: Final = Settler(app.driver, estimates, slots.settled)
         bench = Bench(app, plans, slots, self._settler, name=begin.name, lease=settings.lease)
         self._sync = Buffer(settings.threads)
         self._loop: LoopRunner | None = None

@@ -196,7 +196,7 @@ class LoopRunner:
             return
         until = since + timeout if timeout else 0
         self._buffer.started_at = since
-        bench.slots.begin(slot, claim.id, claim.attempt, since, until)
+        bench.slots.begin(slot, claim.id, claim.attempt, since, until, plan.number)
         timer = self._loop.call_later(timeout / BILLION, self._stop, run, timed_out(since, until)) if until else None
 
         value: Any = None

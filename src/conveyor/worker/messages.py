@@ -48,6 +48,9 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """From the child: the application is loaded."""
 
+    types: tuple[str, ...] = ()
+    """Its job types, by their numbers in the slot table; the first one has number 1."""
+
 
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     """From the child: I cannot begin."""

@@ -48,6 +48,8 @@ class Offspring:
         self.is_standby = begin.standby
         self.state = State.STARTING
         self.was_ready = False
+        self.types: tuple[str, ...] = ()
+        """See `Ready`."""
         self.is_idle = False
         self.is_quiet: bool | None = None
         """What it last answered to Freeze; `None` while it owes an answer."""

@@ -17,12 +17,14 @@ BILLION: Final = 1_000_000_000
 class Plan:
     """How to run jobs of one type here."""
 
-    __slots__ = ("dump", "is_async", "load", "retry", "timeout_ns")
+    __slots__ = ("dump", "is_async", "load", "number", "retry", "timeout_ns")
 
-    def __init__(self, job_type: JobType, default_timeout: float | None) -> None:
+    def __init__(self, job_type: JobType, default_timeout: float | None, number: int) -> None:
         timeout = job_type.timeout if job_type.timeout is not None else default_timeout
         self.timeout_ns = _nanoseconds(timeout)
         """0 for no limit."""
+        self.number = number
+        """Its place among the registered types, from 1 on; what the slot table says of a job's type."""
         self.retry: RetryStrategy = job_type.retry
         self.is_async: bool = job_type.is_async
         self.load: Callable[[str], Callable[[], Any]] = job_type.load
@@ -50,7 +52,10 @@ class Plan:
 
 def plans_of(job_types: Mapping[str, JobType], default_timeout: float | None) -> dict[str, Plan]:
     """The plan of every registered type."""
-    return {name: Plan(job_type, default_timeout) for name, job_type in job_types.items()}
+    return {
+        name: Plan(job_type, default_timeout, number)
+        for number, (name, job_type) in enumerate(job_types.items(), start=1)
+    }
 
 
 def _nanoseconds(timeout: float | None) -> int:

@@ -51,7 +51,7 @@ class Bench:
         if claim.max_crashes == 1:
             # Nobody may run it again, so it stays in its slot, where a crash would find it, until the store knows that
             # it has ended. Its time no longer runs.
-            self.slots.begin(slot, claim.id, claim.attempt, since, 0)
+            self.slots.begin(slot, claim.id, claim.attempt, since, 0, self.plans[claim.type].number)
             self.settler.settle_now(outcome)
         else:
             self.settler.add(outcome)
@@ -139,7 +139,7 @@ class Runner:
         until = since + timeout if timeout else 0
         buffer.started_at = since
         # Before the payload is read: reading runs code of the user's, which may hang or take the process down.
-        bench.slots.begin(self._slot, claim.id, claim.attempt, since, until)
+        bench.slots.begin(self._slot, claim.id, claim.attempt, since, until, plan.number)
 
         value: Any = None
         failed: BaseException | None = None

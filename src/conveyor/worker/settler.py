@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP, Driver
@@ -35,11 +35,17 @@ class Settler:
     Args:
         driver: where to settle.
         estimates: learns how long jobs take.
+        tally: told, after each step, how many runs have ended and been settled so far, and how many of them failed.
     """
 
-    def __init__(self, driver: Driver, estimates: Estimates) -> None:
+    def __init__(
+        self, driver: Driver, estimates: Estimates, tally: Callable[[int, int], object] = lambda _ended, _failed: None
+    ) -> None:
         self._driver = driver
         self._estimates = estimates
+        self._tally = tally
+        self._runs = 0
+        self._failures = 0
         self._measured = Measurements()
         self._measured_at = time.monotonic()
         self._ended: Final[deque[Outcome]] = deque()
@@ -164,6 +170,8 @@ class Settler:
             started_at, ended_at = outcome.started_at, outcome.ended_at
             if started_at is None or ended_at is None:
                 continue
+            self._runs += 1
+            self._failures += outcome.failure is not None
             duration = ended_at - started_at
             claim = outcome.claim
             if claim.type in durations:
@@ -176,6 +184,7 @@ class Settler:
                 run(claim.type, claim.queue, ended_at, duration, failed=True)
         for type, times in durations.items():
             self._estimates.learn(type, sum(times), len(times))
+        self._tally(self._runs, self._failures)
 
     def _measure(self) -> None:
         self._measured_at = time.monotonic()

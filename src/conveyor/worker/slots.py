@@ -17,16 +17,19 @@ from conveyor.records import ClaimKey, JobId
 
 # The occupant's number comes first and last: a record is whole when both agree. `struct` zeroes the record, then fills
 # it in order, so a reader that comes in between finds them different.
-_RECORD: Final = struct.Struct("=Q16sqqqQ")
+_RECORD: Final = struct.Struct("=Q16sIIqqQ")
 _DELIVERED: Final = struct.Struct("=Q")
 _STRIDE: Final = 64
 _EMPTY: Final = bytes(16)
 
-_HEADER: Final = struct.Struct("=QQQ")
+_HEADER: Final = struct.Struct("=QQQQQQ")
 _WORD: Final = struct.Struct("=Q")
+_PAIR: Final = struct.Struct("=QQ")
 _STEPPING: Final = 0
 _HELD: Final = 8
 _CLAIMED: Final = 16
+_ASKING: Final = 24
+_ENDED: Final = 32
 
 _READS: Final = 4
 
@@ -41,6 +44,8 @@ class Running(NamedTuple):
     """When its time is up; 0 when it may take for ever."""
     told: bool
     """It has been given its JobTimeout or JobCancelled."""
+    type: int = 0
+    """Which of the child's job types it is, from 1 on; 0 when that is not known."""
 
 
 class Header(NamedTuple):
@@ -52,6 +57,12 @@ class Header(NamedTuple):
     """How many claims it held, besides the running ones, when it last looked."""
     claimed_at: int
     """When the store last answered a claim, in microseconds since 1970; 0 for never."""
+    asking_since: int = 0
+    """Since when the store owes an answer to a claim, failed tries included (monotonic nanoseconds); 0 for nothing."""
+    ended: int = 0
+    """How many runs have ended and are settled."""
+    failed: int = 0
+    """How many of them failed."""
 
 
 class SlotTable:
@@ -82,17 +93,19 @@ class SlotTable:
 
     # ── the child ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, slot: int, id: JobId, attempt: int, since: int, until: int) -> None:
-        """The slot runs this claim from now on, in place of what it ran before."""
+    def begin(  # noqa: PLR0917 - once for each job, where naming six arguments is time that shows
+        self, slot: int, id: JobId, attempt: int, since: int, until: int, type: int = 0
+    ) -> None:
+        """The slot runs this claim from now on, in place of what it ran before; see `Running` for its type."""
         sequence = self._sequence[slot] + 1
         self._sequence[slot] = sequence
-        _RECORD.pack_into(self._map, _STRIDE * (slot + 1), sequence, id.bytes, attempt, since, until, sequence)
+        _RECORD.pack_into(self._map, _STRIDE * (slot + 1), sequence, id.bytes, attempt, type, since, until, sequence)
 
     def clear(self, slot: int) -> None:
         """The slot runs nothing."""
         sequence = self._sequence[slot] + 1
         self._sequence[slot] = sequence
-        _RECORD.pack_into(self._map, _STRIDE * (slot + 1), sequence, _EMPTY, 0, 0, 0, sequence)
+        _RECORD.pack_into(self._map, _STRIDE * (slot + 1), sequence, _EMPTY, 0, 0, 0, 0, sequence)
 
     def tell(self, slot: int) -> None:
         """The slot's job has been given its JobTimeout or JobCancelled."""
@@ -113,12 +126,21 @@ class SlotTable:
     def claimed(self, at: int) -> None:
         """The store answered a claim, at this moment (microseconds since 1970)."""
         _WORD.pack_into(self._map, _CLAIMED, at)
+        _WORD.pack_into(self._map, _ASKING, 0)
+
+    def asking(self, since: int) -> None:
+        """The store is asked for jobs from now on (monotonic nanoseconds); `claimed` says that it has answered."""
+        _WORD.pack_into(self._map, _ASKING, since)
+
+    def settled(self, ended: int, failed: int) -> None:
+        """So many runs have ended here and are settled, and so many of them failed."""
+        _PAIR.pack_into(self._map, _ENDED, ended, failed)
 
     # ── the supervisor ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def header(self) -> Header:
-        stepping, held, claimed_at = _HEADER.unpack_from(self._map, 0)
-        return Header(stepping - 1 if stepping else None, held, claimed_at)
+        stepping, *rest = _HEADER.unpack_from(self._map, 0)
+        return Header(stepping - 1 if stepping else None, *rest)
 
     def running(self) -> list[Running]:
         """What runs now. A slot that changes under every look runs short jobs, and is left out until it stands."""
@@ -134,9 +156,10 @@ class SlotTable:
                 record = again
             else:
                 continue
-            first, id, attempt, since, until, last = _RECORD.unpack_from(record, 0)
+            first, id, attempt, type, since, until, last = _RECORD.unpack_from(record, 0)
             # Torn for good: the child died while it wrote, so before the job began or after it had ended.
             if first == last and attempt:
                 (told,) = _DELIVERED.unpack_from(record, _RECORD.size)
-                found.append(Running(slot, ClaimKey(JobId(UUID(bytes=id)), attempt), since, until, told == first))
+                key = ClaimKey(JobId(UUID(bytes=id)), attempt)
+                found.append(Running(slot, key, since, until, told == first, type))
         return found
