@@ -57,6 +57,21 @@ def test_a_job_is_told_at_its_timeout_and_its_process_lives(bench: Bench, job: A
     assert "killing" not in tree.said
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_job_whose_time_is_up_in_the_middle_of_a_push_leaves_no_transaction_behind(
+    bench: Bench, threads: int
+) -> None:
+    ids = bench.push(*[jobs.hang_pushing.call(bench.path)] * 8)
+
+    tree = bench.burst(threads=threads)
+
+    assert {(job.status, job.crashes) for job in bench.ended(*ids)} == {(JobStatus.EXPIRED, 0)}
+    assert "killing" not in tree.said
+    assert "trying again" not in tree.said
+    queue = next(counts for counts in bench.app.driver.counts() if counts.queue == "unserved")
+    assert sum(level.ready for level in queue.by_priority.values()) == bench.app.queue("unserved").clear()
+
+
 def test_a_job_may_clean_up_when_its_time_is_up(bench: Bench) -> None:
     bench.push(jobs.clean_up.call(bench.path))
 

@@ -320,6 +320,39 @@ def pages(driver: Driver) -> list[list[Any]]:
     return found
 
 
+class Interrupting:
+    """A connection on which Ctrl-C comes when a statement that begins with `word` has been executed."""
+
+    def __init__(self, connection: Any, word: str) -> None:
+        self._connection = connection
+        self._word = word
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, parameters: Any = ()) -> Any:
+        answer = self._connection.execute(statement, parameters)
+        if statement.startswith(self._word):
+            raise KeyboardInterrupt
+        return answer
+
+
+@pytest.mark.parametrize(("word", "stored"), [("BEGIN", 0), ("INSERT", 0), ("COMMIT", 1)])
+def test_an_interrupt_in_the_middle_of_a_push_leaves_no_transaction_open(path: Path, word: str, stored: int) -> None:
+    driver: Any = opened(path)
+    other = opened(path, "?timeout=1")
+    writer = driver._database._writer
+
+    driver._database._writer = Interrupting(writer, word)
+    with pytest.raises(KeyboardInterrupt):
+        driver.push([job()])
+    driver._database._writer = writer
+
+    other.push([job()])
+    driver.push([job()])
+    assert ready(other) == 2 + stored
+
+
 def test_many_threads_share_one_driver(path: Path) -> None:
     driver = opened(path)
     errors: list[BaseException] = []

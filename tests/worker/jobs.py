@@ -131,6 +131,13 @@ def hang_in_sleep(path: str) -> None:
     time.sleep(3600)
 
 
+@app.job("hang.pushing", timeout=0.4)
+def hang_pushing(path: str) -> None:
+    note(path, "begin")
+    while True:
+        add.options(queue="unserved").push(1, 1)
+
+
 @app.job("hang.catching", timeout=0.4)
 def hang_catching_all(path: str) -> None:
     note(path, "begin")

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Final, Protocol
 
+from conveyor import unbroken
 from conveyor.records import Claim, ClaimKey
 from conveyor.signals import JobCancelled, JobTimeout
 from conveyor.worker.plans import BILLION
@@ -16,6 +17,9 @@ CANCELLED: Final = "cancelled while it ran"
 
 _SOONEST: Final = 0.000_1
 """Seconds; a timer of 0 would be none."""
+
+_MOMENT: Final = 0.010
+"""Seconds until a thread is asked again that was in a step which is not to be broken off, should it not say itself."""
 
 
 class Guard(Protocol):
@@ -102,6 +106,8 @@ class SignalGuard:
             error = timed_out(self._since, self._until)
         else:
             return
+        if unbroken.postpone(self._thread, lambda: self._interrupt(_number, _frame)):
+            return
         self._told = True
         self._slots.tell(self._slot)
         raise error
@@ -121,12 +127,14 @@ class ThreadGuard:
         self.claim: Claim | None = None
         self._thread = 0
         self._told = False
+        self._kind: type[BaseException] = JobTimeout
         self.until = 0
         alarm.watch(self)
 
     def begin(self, claim: Claim, since: int, until: int) -> None:  # noqa: ARG002 - the protocol's signature
         self._thread = threading.get_ident()
         self._told = False
+        self._kind = JobTimeout
         self.claim = claim
         self.until = until
         if until:
@@ -145,21 +153,33 @@ class ThreadGuard:
             claim = self.claim
             if claim is None or claim.id != key.id or claim.attempt != key.attempt:
                 return False
-            self._tell(JobCancelled)
+            self._kind = JobCancelled
+            self._tell()
         return True
 
     def expire(self, now: int) -> None:
         """Interrupt the job if its time is up."""
         with self._lock:
             if self.claim is not None and 0 < self.until <= now:
-                self._tell(JobTimeout)
+                self._tell()
 
-    def _tell(self, kind: type[BaseException]) -> None:
-        if not self._told:
-            self._told = True
-            self.until = 0
-            self._slots.tell(self._slot)
-            _raise_in(self._thread, kind)
+    def _tell(self) -> None:
+        if self._told:
+            return
+        if unbroken.postpone(self._thread, self._tell_now):
+            self.until = time.monotonic_ns() + round(_MOMENT * BILLION)
+            self._alarm.at(self.until)
+            return
+        self._told = True
+        self.until = 0
+        self._slots.tell(self._slot)
+        _raise_in(self._thread, self._kind)
+
+    def _tell_now(self) -> None:
+        """Called by the job's own thread, which is through with what was not to be broken off."""
+        with self._lock:
+            if self.claim is not None:
+                self._tell()
 
 
 class Alarm:

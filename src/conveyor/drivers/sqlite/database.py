@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from conveyor import unbroken
 from conveyor.drivers.sqlite.schema import prepare
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.translation import is_busy, translate
@@ -161,24 +162,30 @@ class Database:
             except sqlite3.OperationalError:
                 self.patiently(lambda: writer.execute("BEGIN IMMEDIATE"), pace)
         except sqlite3.Error as error:
-            self._write_lock.release()
+            self._let_go()
             raise self.translate(error) from error
         except BaseException:
-            self._write_lock.release()
+            self._let_go()
             raise
         return writer
 
     def end(self, *, commit: bool) -> None:
         """Close the transaction and give the writer back."""
         try:
-            writer = self._open_writer()
             if commit:
-                writer.execute("COMMIT")
-            elif writer.in_transaction:  # a full disk has rolled back by itself
-                writer.execute("ROLLBACK")
+                self._open_writer().execute("COMMIT")
         except sqlite3.Error as error:
+            raise self.translate(error) from error
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the writer back, with no transaction open: one that failed, or was interrupted, is rolled back."""
+        try:
+            # A full disk has rolled back by itself.
             if self._writer is not None and self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
+        except sqlite3.Error as error:
             raise self.translate(error) from error
         finally:
             self._write_lock.release()
@@ -236,12 +243,20 @@ class _Transaction:
         self._pace = pace
 
     def __enter__(self) -> sqlite3.Connection:
-        return self._database.begin(self._pace)
+        unbroken.enter()
+        try:
+            return self._database.begin(self._pace)
+        except BaseException:
+            unbroken.leave()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._database.end(commit=error is None)
+        try:
+            self._database.end(commit=error is None)
+        finally:
+            unbroken.leave()
         if isinstance(error, sqlite3.Error):
             raise self._database.translate(error) from error
 
