@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conveyor.drivers.base import Driver
+from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue, SchemaMismatch, StoreFull, StoreUnavailable
 from conveyor.ids import new_id
@@ -351,6 +351,24 @@ def test_an_interrupt_in_the_middle_of_a_push_leaves_no_transaction_open(path: P
     other.push([job()])
     driver.push([job()])
     assert ready(other) == 2 + stored
+
+
+def test_what_two_workers_prune_at_once_is_pruned_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, retention = f"sqlite:///{path}", Retention(finished_count=3)
+    one: Any = open_driver(url, retention=retention)
+    other = open_driver(url, retention=retention)
+    one.cancel(one.push([job() for _ in range(5)]))
+    look = one._database.read
+
+    def look_and_be_slower(*statement: Any) -> Any:
+        seen = look(*statement)
+        other.tend()
+        return seen
+
+    monkeypatch.setattr(one._database, "read", look_and_be_slower)
+    one.tend()
+
+    assert len(other.find(Filter()).jobs) == 3
 
 
 def test_many_threads_share_one_driver(path: Path) -> None:

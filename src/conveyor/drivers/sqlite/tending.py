@@ -38,11 +38,12 @@ class Time(Part):
             "slot_cutoff": _before(now, None if keep.finished_age is None else max(keep.finished_age, _DAY)),
             "worker_cutoff": _before(now, _DAY),
         }
-        found: dict[str, Any] = msgspec.json.decode(self._database.read(SQL["untended"], looking))
-        if not any(found.values()):
+        if not any(msgspec.json.decode(self._database.read(SQL["untended"], looking)).values()):
             return Tended()
         tally = Tally()
         with self._database.write(hurry=False) as writer:
+            # Again under the lock: what another worker has pruned meanwhile must not be pruned twice.
+            found: dict[str, Any] = msgspec.json.decode(writer.execute(SQL["untended"], looking).fetchone()[0])
             expired = promoted = 0
             for queue in found["overdue"]:
                 expired += bury_overdue(writer, queue, now, tally, STEP - expired)
