@@ -164,61 +164,74 @@ class _Ending:
         self.tally = Tally()
         self.follow_ups: list[NewJob] = []
         self._now = now
-        self._completed: list[Ended] = []
+        self._finished: list[tuple[JobStatus, Outcome]] = []
+        self._is_plain = True
         self._completions: dict[tuple[str, int], int] = {}
-        self._finished: list[Ended] = []
         self._buried: list[Ended] = []
         self._again: list[Ended] = []
 
     def add(self, outcome: Outcome, *, cancel: bool) -> None:
         """Sort one outcome in; `cancel`: someone asked for the job to be cancelled while it ran."""
         claim, status = outcome.claim, outcome.status
-        queue, priority, add = claim.queue, claim.priority, self.tally.add
+        queue, priority = claim.queue, claim.priority
         if outcome.follow_ups:
             self.follow_ups += outcome.follow_ups
-        if status is JobStatus.COMPLETED and outcome.note is None and outcome.failure is None:
+        if status is JobStatus.COMPLETED:
             # What most jobs come to takes the shortest way.
-            self._completed.append([claim.id, outcome.started_at, outcome.result])
+            self._finished.append((status, outcome))
+            if outcome.note is not None or outcome.failure is not None:
+                self._is_plain = False
             self._completions[queue, priority] = self._completions.get((queue, priority), 0) + 1
             return
+        add = self.tally.add
         add(queue, priority, counters.PROCESSING, -1)
-        # fmt: off
-        if status is JobStatus.COMPLETED or status is JobStatus.CANCELLED or (cancel and not status.is_failure):
-            if status is not JobStatus.COMPLETED:
-                status = JobStatus.CANCELLED
-            self._finished.append([claim.id, claim.attempt, status, outcome.failures, outcome.crashes,
-                                   outcome.started_at, outcome.result, outcome.note, outcome.failure])
+        if status is JobStatus.CANCELLED or (cancel and not status.is_failure):
+            self._finished.append((JobStatus.CANCELLED, outcome))
+            self._is_plain = False
             add(queue, priority, counters.FINISHED)
-            add(queue, priority, counters.COMPLETED if status is JobStatus.COMPLETED else counters.CANCELLED)
+            add(queue, priority, counters.CANCELLED)
         elif status.is_failure:
-            self._buried.append([claim.id, claim.attempt, status, outcome.failures, outcome.crashes, outcome.started_at,
-                                 outcome.reason or Reason.FAILED, outcome.note, outcome.failure])
+            self._buried.append(_ended(outcome, status, outcome.reason or Reason.FAILED))
             add(queue, priority, counters.DEAD)
             add(queue, priority, counters.FAILED)
         else:
-            delay = outcome.delay
-            due = None if delay is None else self._now + micros(delay)
+            due = None if outcome.delay is None else self._now + micros(outcome.delay)
             is_due = due is None or due <= self._now
             stage = HELD_STAGE if outcome.held else READY_STAGE if is_due else DELAYED_STAGE
             retrying = status is JobStatus.RETRYING
-            self._again.append([claim.id, claim.attempt, int(retrying), outcome.failures, outcome.crashes,
-                                due, stage, outcome.note, outcome.failure])
+            # fmt: off
+            self._again.append([claim.id, claim.attempt, int(retrying), outcome.failures, outcome.crashes, due, stage,
+                                outcome.note, outcome.failure])
+            # fmt: on
             add(queue, priority, of_stage(stage))
             if retrying:
                 add(queue, priority, counters.RETRIED)
-        # fmt: on
 
     def write(self, writer: sqlite3.Connection) -> None:
         """Move the jobs to where they go."""
-        move(writer, "complete", self._completed, self._now)
         for (queue, priority), count in self._completions.items():
             self.tally.add(queue, priority, counters.PROCESSING, -count)
             self.tally.add(queue, priority, counters.FINISHED, count)
             self.tally.add(queue, priority, counters.COMPLETED, count)
-        move(writer, "finish", self._finished, self._now)
+        if self._is_plain:
+            plain = [[outcome.claim.id, outcome.started_at, outcome.result] for _, outcome in self._finished]
+            move(writer, "complete", plain, self._now)
+        else:
+            # In one statement, so that the history keeps the order of the outcomes.
+            finished = [_ended(outcome, status, outcome.result) for status, outcome in self._finished]
+            move(writer, "finish", finished, self._now)
         move(writer, "bury", self._buried, self._now)
         if self._again:
             writer.execute(SQL["again"], {"ended": to_json(self._again), "max_errors": MAX_ERRORS})
+
+
+def _ended(outcome: Outcome, status: JobStatus, result_or_reason: str | None) -> Ended:
+    """The outcome as finish.sql and bury.sql want it."""
+    claim = outcome.claim
+    # fmt: off
+    return [claim.id, claim.attempt, status, outcome.failures, outcome.crashes, outcome.started_at, result_or_reason,
+            outcome.note, outcome.failure]
+    # fmt: on
 
 
 def move(writer: sqlite3.Connection, statement: str, ended: list[Ended], now: int) -> None:
