@@ -52,7 +52,7 @@ def after_error(
     if isinstance(error, Snooze):
         return lifecycle.snoozed(claim, error.after)
     if isinstance(error, Cancel | JobCancelled):
-        note = str(error) or "cancelled while it ran"
+        note = _storable(str(error)[:MAX_MESSAGE]) or "cancelled while it ran"
         return lifecycle.cancelled(claim, note, started_at=started_at, ended_at=ended_at)
     reason = Reason.FAILED
     if isinstance(error, JobTimeout):

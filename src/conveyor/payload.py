@@ -246,7 +246,7 @@ def positive(value: Duration, name: str) -> float:
         InvalidValue: it is zero, or no duration.
     """
     if (checked := seconds(value, name)) == 0:
-        raise InvalidValue(f"{name} is {value!r}; give more than 0 seconds, or None for what the job type says")
+        raise InvalidValue(f"{name} is {value!r}; give more than 0 seconds")
     return checked
 
 
@@ -268,6 +268,10 @@ def _expires(value: Duration | datetime) -> float | datetime:
 def _unique(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 255:  # noqa: PLR2004 - the rule itself
         raise InvalidValue(f"unique is {value!r}; give a key of 1 to 255 characters")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise InvalidValue(
+            f"unique is {value!r}, with half of a surrogate pair, which no store takes; give Unicode text"
+        )
     return value
 
 

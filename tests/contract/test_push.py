@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from conveyor.drivers.base import Driver
+from conveyor.errors import InvalidValue
 from conveyor.lifecycle import after_failure, after_success, cancelled
 from conveyor.records import Edits, Filter, JobStatus, Slot
 from conveyor.retry import NoRetry, RetrySchedule
@@ -34,6 +35,13 @@ def test_push_answers_the_ids_in_order(driver: Driver) -> None:
 
 def test_pushing_nothing_changes_nothing(driver: Driver) -> None:
     assert driver.push([]) == []
+    assert driver.counts() == []
+
+
+def test_a_connection_that_the_store_cannot_join_is_refused_and_nothing_is_stored(driver: Driver) -> None:
+    with pytest.raises(InvalidValue, match="connection is <object"):
+        driver.push([a_job()], connection=object())
+
     assert driver.counts() == []
 
 

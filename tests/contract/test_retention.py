@@ -260,9 +260,13 @@ def test_slots_stay_for_ever_where_finished_jobs_do(store: Store, clock: FakeClo
         {"metrics_age": -0.5},
         {"finished_count": -1},
         {"dead_count": -2},
+        {"finished_count": 1.5},
+        {"dead_count": "5"},
+        {"dead_age": "7d"},
+        {"metrics_age": None},
     ],
 )
-def test_a_bound_that_is_no_bound_is_refused(bounds: dict[str, float]) -> None:
+def test_a_bound_that_is_no_bound_is_refused(bounds: dict[str, object]) -> None:
     (name,) = bounds
 
     with pytest.raises(InvalidValue, match=name):

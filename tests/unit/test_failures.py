@@ -99,6 +99,7 @@ def test_an_error_does_not_outgrow_the_job() -> None:
 
     assert (len(failure.message), len(failure.traceback)) == (MAX_MESSAGE, MAX_MESSAGE + 1)
     assert failure.traceback.endswith("end\n")
+    assert len(after_error(CLAIM, Cancel("x" * 2 * MAX_MESSAGE), TWICE).note or "") == MAX_MESSAGE
 
 
 def test_a_message_that_cannot_be_made_does_not_hide_the_failure() -> None:
@@ -117,3 +118,4 @@ def test_text_that_no_store_can_keep_is_escaped() -> None:
 
     assert failure.message == "half \\ud83d"
     failure.traceback.encode()
+    assert after_error(CLAIM, Cancel("half \ud83d"), TWICE).note == "half \\ud83d"

@@ -192,6 +192,7 @@ def test_expires_is_a_duration_or_a_moment(expires: float | timedelta | datetime
         ("unique", "", "unique is ''; give a key of 1 to 255 characters"),
         ("unique", True, "unique is True; give a key of 1 to 255 characters"),
         ("unique", "x" * 256, "give a key of 1 to 255 characters"),
+        ("unique", "half a pair \ud800", "give Unicode text"),
         ("id", "7", "id is '7'; give a UUID or its text"),
         ("queue", "e mails", "queue name is 'e mails'; give 1 to 100 letters, digits and _ . : -"),
     ],

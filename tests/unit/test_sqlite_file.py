@@ -60,6 +60,8 @@ def run_python(script: str, *words: str, before: tuple[str, ...] = ()) -> subpro
         ("sqlite:///a.db?color=red", "unknown option 'color'"),
         ("mysql://localhost", "no known scheme"),
         ("conveyor.db", "no known scheme"),
+        ("http://[::1", "is no URL"),
+        ("sqlite:///a%00b.db", "NUL"),
     ],
 )
 def test_a_bad_url_is_refused_and_named_before_anything_is_opened(
@@ -153,6 +155,11 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"no directory .*/nowhere"):
         opened(tmp_path / "nowhere" / "conveyor.db")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_named(path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="name another file"):
+        opened(path.with_name("x" * 300))
 
 
 def test_a_directory_in_place_of_a_file_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from conveyor.errors import InvalidValue
 from conveyor.records import (
@@ -57,12 +58,13 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     metrics_age: float = 30 * 86_400.0
 
     def __post_init__(self) -> None:
-        for name in ("finished_age", "dead_age", "metrics_age"):
+        force_setattr(self, "metrics_age", seconds(self.metrics_age, "metrics_age"))
+        for name in ("finished_age", "dead_age"):
             if (age := getattr(self, name)) is not None:
-                seconds(age, name)
+                force_setattr(self, name, seconds(age, name))
         for name in ("finished_count", "dead_count"):
-            if (count := getattr(self, name)) is not None and count < 0:
-                raise InvalidValue(f"{name} is {count!r}; give a number from 0 up, or None for no bound")
+            if (count := getattr(self, name)) is not None and (type(count) is not int or count < 0):
+                raise InvalidValue(f"{name} is {count!r}; give a whole number from 0 up, or None for no bound")
 
 
 class Driver(Protocol):

@@ -34,7 +34,10 @@ def open_driver(
         SchemaMismatch: the store is not conveyor's, or of a newer release.
         StoreUnavailable: it cannot be reached, read or written.
     """
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise ConfigError(f"the store URL {_without_secrets(url)!r} is no URL ({error}); correct it") from None
     module = _MODULES.get(scheme)
     if module is None:
         known = ", ".join(f"{name}://" for name in _MODULES)

@@ -10,7 +10,7 @@ import re
 from typing import Final
 from weakref import WeakValueDictionary
 
-from conveyor.drivers.base import Retention
+from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.memory.driver import MemoryDriver
 from conveyor.drivers.memory.state import State
 from conveyor.errors import ConfigError
@@ -23,7 +23,7 @@ _URL: Final = re.compile(r"memory://([A-Za-z0-9._-]*)")
 _shared: Final[WeakValueDictionary[str, State]] = WeakValueDictionary()
 
 
-def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> MemoryDriver:
+def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> Driver:
     """Open the store that `url` names; see the module.
 
     Raises:

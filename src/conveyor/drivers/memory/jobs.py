@@ -9,6 +9,7 @@ from conveyor.drivers.base import STEP
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState, State
+from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome
 from conveyor.times import SECOND
 
@@ -16,7 +17,12 @@ from conveyor.times import SECOND
 class Jobs(Room):
     """See `drivers.base.Driver` for what each method promises."""
 
-    def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
+    def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
+        if connection is not None:
+            raise InvalidValue(
+                f"connection is {connection!r}, and a store in memory has no connections to join; push without it, "
+                "or on a store such as sqlite:///conveyor.db"
+            )
         with self._step() as (state, now):
             return [self._push(state, new, now) for new in jobs]
 

@@ -273,7 +273,11 @@ def _check_directory(path: Path) -> None:
     directory = path.parent
     if not directory.is_dir():
         raise StoreUnavailable(f"there is no directory {directory} for {path.name}; create it, or name another file")
-    if path.is_dir():
+    try:
+        is_directory = path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}; name another file") from error
+    if is_directory:
         raise StoreUnavailable(f"{path} is a directory; name a file in the store URL")
     # SQLite keeps the WAL beside the file, so it needs the right to create files there.
     if not os.access(directory, os.W_OK | os.X_OK):

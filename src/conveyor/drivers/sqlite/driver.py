@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conveyor.drivers.base import Retention
+from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.jobs import Jobs
 from conveyor.drivers.sqlite.look import Look
@@ -27,7 +27,7 @@ class SqliteDriver(Jobs, Time, Wait, Look, People, Shared):
         self._watches.close()
 
 
-def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> SqliteDriver:
+def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> Driver:
     """Open the file that a `sqlite:` URL names; create it if there is none.
 
     Raises:

@@ -35,6 +35,8 @@ class SqliteSettings:
         if parts.netloc or not parts.path.startswith("/") or parts.path == "/" or parts.fragment:
             raise ConfigError(f"the store URL {url!r} names no file; write {_FORM}")
         path = unquote(parts.path[1:])
+        if "\0" in path:
+            raise ConfigError(f"the store URL {url!r} has a NUL in the name of its file; write {_FORM}")
         if path == ":memory:":
             raise ConfigError(
                 f"the store URL {url!r} asks for a database in memory; use memory:// for tests, or {_FORM}"
