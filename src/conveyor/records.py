@@ -265,6 +265,16 @@ class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
     """The moment at which the job that has been ready longest became so."""
 
 
+class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that a worker runs."""
+
+    id: JobId
+    attempt: int
+    type: str
+    """"" when the worker does not know it."""
+    started_at: int
+
+
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A worker as it reported itself at its last beat."""
 
@@ -277,9 +287,16 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """starting, running or draining."""
     children: tuple[str, ...] = ()
     """The names under which it claims."""
+    slots: int = 0
+    """How many jobs it may run at a time, sync and async ones together."""
     running: int = 0
+    jobs: tuple[RunningJob, ...] = ()
+    """What it runs: those that have run longest, at most 20."""
     rss_bytes: int = 0
     last_claim_at: int | None = None
+    """When the store last answered a claim of it."""
+    trouble: str = ""
+    """Why it is not ready to work; "" when it is."""
     beat_at: int = 0
     """Set by the store."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from conveyor.cli.words import when
 from conveyor.records import Counts, Failure, Progress, QueueCounts, StoredJob, WorkerRecord
+from conveyor.worker import document
 
 
 def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, Any]:
@@ -59,20 +60,7 @@ def queue_document(queue: QueueCounts) -> dict[str, Any]:
 
 def worker_document(worker: WorkerRecord, *, stale: bool) -> dict[str, Any]:
     """A worker as of its last beat; `stale` when that is too long ago."""
-    return {
-        "name": worker.name,
-        "host": worker.host,
-        "pid": worker.pid,
-        "state": worker.state,
-        "stale": stale,
-        "queues": list(worker.queues),
-        "processes": len(worker.children),
-        "running": worker.running,
-        "rss_bytes": worker.rss_bytes,
-        "started_at": when(worker.started_at),
-        "last_claim_at": _moment(worker.last_claim_at),
-        "beat_at": when(worker.beat_at),
-    }
+    return {"stale": stale, **document.worker_document(worker)}
 
 
 def total(queue: QueueCounts) -> Counts:

@@ -69,6 +69,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         shutdown_timeout: seconds that running jobs have to end after the first SIGTERM or SIGINT.
         lease: seconds after which others take over the jobs of a worker that died with its machine; at least 1.
         grace: seconds from a job's timeout, or from its cancellation, until its process is killed.
+        health_port: where it answers probes over HTTP; 0 for any port that is free, `None` for none.
+        health_host: the address to answer at. By itself only this machine may ask.
         name: how the worker calls itself, as no other does. `None` makes a name of host, process id and chance.
 
     Raises:
@@ -87,6 +89,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_timeout: float = 30.0
     lease: float = 30.0
     grace: float = 5.0
+    health_port: int | None = None
+    health_host: str = "127.0.0.1"
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -103,6 +107,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidValue(f"lease is {self.lease!r}; give at least {SHORTEST_LEASE:g} second")
         if self.timeout is not None and seconds(self.timeout, "timeout") == 0:
             raise InvalidValue("timeout is 0; give more than 0 seconds, or None for no limit")
+        if self.health_port is not None and not 0 <= self.health_port < 1 << 16:
+            raise InvalidValue(f"health_port is {self.health_port}; give a port from 1 to 65535, or 0 for a free one")
         names = [share.name for share in self.queues]
         for name in names:
             if names.count(name) > 1:

@@ -19,6 +19,7 @@ from conveyor.records import ClaimKey
 from conveyor.worker import events
 from conveyor.worker.burst import Burst
 from conveyor.worker.engine import slots_needed
+from conveyor.worker.health import Health
 from conveyor.worker.messages import (
     Begin,
     Cancel,
@@ -37,6 +38,7 @@ from conveyor.worker.pacing import Pacing
 from conveyor.worker.plans import BILLION, plans_of
 from conveyor.worker.settings import QueueShare, WorkerSettings, new_name
 from conveyor.worker.store import Patience
+from conveyor.worker.tally import Tally
 from conveyor.worker.upkeep import Upkeep
 from conveyor.worker.watch import overdue
 
@@ -73,11 +75,23 @@ def run_worker(settings: WorkerSettings) -> int:
             f"the store is {app.url}, which lives in one process, so child processes cannot share it; "
             "give the worker a store such as sqlite:///conveyor.db"
         )
+    probes = None
+    if settings.health_port is not None:
+        # Loaded by those who want it.
+        from conveyor.worker.probes import Probes
+
+        probes = Probes(settings.health_host, settings.health_port)
     orders = Orders()
     try:
-        return Supervisor(app, settings, orders).run()
+        supervisor = Supervisor(app, settings, orders)
+        if probes is not None:
+            logger.info("answers probes at %s", probes.url)
+            probes.start(supervisor.health)
+        return supervisor.run()
     finally:
         orders.close()
+        if probes is not None:
+            probes.stop()
 
 
 class Supervisor:
@@ -94,6 +108,16 @@ class Supervisor:
         self._lineage = self._name if settings.name is None else f"{self._name}-{os.urandom(3).hex()}"
         self._began = 0
         self._pacing = Pacing()
+        self._tally = Tally()
+        has_async = any(job_type.is_async for job_type in app.job_types.values())
+        self.health: Final = Health(
+            name=self._name,
+            lease=settings.lease,
+            processes=settings.processes,
+            places=settings.threads + (settings.async_limit if has_async else 0),
+            children=lambda: tuple(self._children),
+            queues=lambda: [share.name for share in self._queues],
+        )
         self._has_worked = False
         self._cancelled: dict[ClaimKey, int] = {}
         self._wanted: deque[ClaimKey] = deque()
@@ -116,8 +140,9 @@ class Supervisor:
             plans,
             lease=self._settings.lease,
             name=self._name,
-            queues=[share.name for share in self._queues],
+            health=self.health,
             children=lambda: tuple(self._children),
+            on_lost=self._tally.lost,
             on_cancel=self._want_cancelled,
         )
         self._burst = Burst(self._driver, [share.name for share in self._queues]) if self._settings.burst else None
@@ -136,12 +161,13 @@ class Supervisor:
             self._selector.close()
             self._upkeep.stop(_SIGN_OFF)
             self._app.close()
-        logger.info("worker %s has stopped", self._name)
+        logger.info("worker %s has stopped; it ran %s", self._name, self._tally.total(()))
         return self._exit_code
 
     def _open(self) -> bool:
         """Open the store, however long it takes; False when told to stop first."""
         patience = Patience("open the store", self._orders.stopping)
+        self.health.asking_since = time.monotonic()
         while not self._orders.stopping.is_set():
             try:
                 self._driver = self._app.driver
@@ -152,6 +178,7 @@ class Supervisor:
                 patience.pause(error)
             else:
                 patience.succeeded()
+                self.health.asking_since = None
                 return True
         return False
 
@@ -161,6 +188,8 @@ class Supervisor:
         tick = min(TICK, max(0.01, self._settings.grace / 4))
         self._selector.register(self._orders, selectors.EVENT_READ)
         while True:
+            self.health.turned()
+            self._tally.run_once(self._children)
             self._staff()
             if self._deadline is not None and not self._children:
                 return
@@ -269,7 +298,8 @@ class Supervisor:
 
     def _heed(self, child: Offspring, message: FromChild) -> None:
         match message:
-            case Ready():
+            case Ready(types):
+                child.types = types
                 child.was_ready = self._has_worked = True
                 self._upkeep.announce("running")
                 child.state = State.STANDBY if child.is_standby else State.WORKING
@@ -306,6 +336,7 @@ class Supervisor:
             if child.channel.socket in self._selector.get_map():
                 self._selector.unregister(child.channel.socket)
             child.channel.socket.close()
+            self._tally.bury(child)
             self._upkeep.bury(aftermath)
             self._mourn(child)
         self._orders.reap_strangers({child.pid for child in self._children})

@@ -6,8 +6,6 @@ Apart from the thread that watches the children, so that a store that does not a
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections import deque
@@ -17,11 +15,11 @@ from typing import Final
 from conveyor.drivers.base import Driver
 from conveyor.errors import StoreError
 from conveyor.maintenance import Tending
-from conveyor.records import Claim, ClaimKey, WorkerRecord
+from conveyor.records import Claim, ClaimKey
 from conveyor.worker import events
 from conveyor.worker.aftermath import Aftermath, outcomes_of
 from conveyor.worker.essential import essential
-from conveyor.worker.memory import resident_bytes
+from conveyor.worker.health import Health
 from conveyor.worker.offspring import Offspring
 from conveyor.worker.plans import Plan
 from conveyor.worker.store import Patience
@@ -37,8 +35,9 @@ class Upkeep:
     """Looks after the store until stopped.
 
     Args:
-        record: what the worker says of itself; filled in here before each beat.
+        health: what the worker says of itself.
         children: answers the children that live now.
+        on_lost: told of each run that was cut short with its process, and failed by that.
         on_cancel: told which running jobs someone wants stopped; again with every beat until they have ended.
     """
 
@@ -49,19 +48,19 @@ class Upkeep:
         *,
         lease: float,
         name: str,
-        queues: Sequence[str],
+        health: Health,
         children: Callable[[], Sequence[Offspring]],
+        on_lost: Callable[[], object],
         on_cancel: Callable[[Sequence[ClaimKey]], None],
     ) -> None:
         self._driver = driver
         self._plans = plans
         self._lease = lease
         self._name = name
-        self._queues = tuple(queues)
+        self._health = health
         self._children = children
+        self._on_lost = on_lost
         self._on_cancel = on_cancel
-        self._started_at = time.time_ns() // 1000
-        self._host = socket.gethostname()
         self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=events.settled)
         self._aftermaths: deque[Aftermath] = deque()
         self._stopping = threading.Event()
@@ -69,7 +68,6 @@ class Upkeep:
         self._store = Patience("reach the store", self._wake)
         self._due = {self._extend: 0.0, self._beat: 0.0, self._tend: 0.0}
         self._next_idle_beat = 0.0
-        self.state = "starting"
         self._thread = essential("conveyor-upkeep", self._run)
 
     def start(self) -> None:
@@ -94,7 +92,7 @@ class Upkeep:
 
     def announce(self, state: str) -> None:
         """Say in the next heartbeat, which comes now, what the worker does: starting, running or draining."""
-        self.state = state
+        self._health.state = state
         self._due[self._beat] = self._next_idle_beat = 0.0
         self._wake.set()
 
@@ -115,12 +113,15 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stopping.is_set() or self._aftermaths:
+            if self._health.asking_since is None:
+                self._health.asking_since = time.monotonic()
             try:
                 pause = self.run_once()
             except StoreError as error:
                 self._wake.clear()
                 self._store.pause(error)
                 continue
+            self._health.asking_since = None
             if self._store.is_tried:
                 self._recover()
             self._store.succeeded()
@@ -151,6 +152,8 @@ class Upkeep:
         for outcome, held in zip(outcomes, self._driver.settle(outcomes), strict=True):
             if held:
                 events.settled(outcome)
+                if outcome.failure is not None:
+                    self._on_lost()
 
     def _extend(self) -> float:
         keys: list[ClaimKey] = []
@@ -182,25 +185,10 @@ class Upkeep:
         return self._tending.run_once()
 
     def _beat(self) -> float:
-        children = self._children()
-        running = sum(len(child.slots.running()) for child in children)
-        if not running and time.monotonic() < self._next_idle_beat:
+        is_busy = any(child.slots.running() for child in self._children())
+        if not is_busy and time.monotonic() < self._next_idle_beat:
             return BEAT_BUSY
-        headers = [child.slots.header() for child in children]
-        wanted = self._driver.beat(
-            WorkerRecord(
-                name=self._name,
-                host=self._host,
-                pid=os.getpid(),
-                started_at=self._started_at,
-                queues=self._queues,
-                state=self.state,
-                children=tuple(child.name for child in children),
-                running=running,
-                rss_bytes=sum(resident_bytes(pid) for pid in (os.getpid(), *(child.pid for child in children))),
-                last_claim_at=max((header.claimed_at for header in headers), default=0) or None,
-            )
-        )
+        wanted = self._driver.beat(self._health.record())
         if wanted:
             self._on_cancel(wanted)
         self._next_idle_beat = time.monotonic() + BEAT_IDLE

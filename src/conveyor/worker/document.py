@@ -1,0 +1,41 @@
+"""A worker as a JSON document: for `conveyor status --json` and for who asks it over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conveyor.records import WorkerRecord
+from conveyor.times import moment
+
+
+def worker_document(worker: WorkerRecord) -> dict[str, Any]:
+    """A worker as of its last beat, or as of now: moments in RFC 3339."""
+    return {
+        "name": worker.name,
+        "host": worker.host,
+        "pid": worker.pid,
+        "state": worker.state,
+        "ready": not worker.trouble,
+        "trouble": worker.trouble or None,
+        "queues": list(worker.queues),
+        "processes": len(worker.children),
+        "slots": worker.slots,
+        "running": worker.running,
+        "jobs": [
+            {
+                "id": str(job.id),
+                "type": job.type or None,
+                "attempt": job.attempt,
+                "started_at": _when(job.started_at),
+            }
+            for job in worker.jobs
+        ],
+        "rss_bytes": worker.rss_bytes,
+        "started_at": _when(worker.started_at),
+        "last_claim_at": None if worker.last_claim_at is None else _when(worker.last_claim_at),
+        "beat_at": _when(worker.beat_at),
+    }
+
+
+def _when(at: int) -> str:
+    return moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
