@@ -385,3 +385,12 @@ async def once_async(path: str) -> str:
 @app.job("use.the.alarm")
 def use_the_alarm() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+@app.job("grow")
+def grow(path: str, mebibytes: int, seconds: float) -> int:
+    # Written to, or it would not be resident.
+    taken = b"x" * (mebibytes << 20)
+    note(path, f"grown in {os.getpid()}")
+    time.sleep(seconds)
+    return len(taken)

@@ -76,3 +76,50 @@ def test_a_child_that_is_replaced_while_it_runs_a_long_job_finishes_that(bench: 
     assert (bench.ended(id)[0].status, bench.get(id).attempt) == (JobStatus.COMPLETED, 1)
     wait_until(lambda: len(tree.children) == 1 and tree.children != before)
     assert tree.stop() == 0
+
+
+def test_a_child_that_has_grown_too_big_makes_place_for_one_that_is_ready(bench: Bench) -> None:
+    tree = bench.worker(max_memory=150 << 20)
+    (id,) = bench.push(jobs.grow.call(bench.path, 200, 3.0))
+    wait_until(lambda: bench.notes)
+    (first,) = tree.children[:1]
+
+    wait_until(lambda: "MiB resident" in tree.said)
+    (next_id,) = bench.push(jobs.note_process.call(bench.path))
+
+    # What runs in the old one is let finish, while the new one works already.
+    bench.ended(next_id)
+    assert bench.get(id).status is JobStatus.PROCESSING
+    assert (bench.ended(id)[0].status, bench.get(id).attempt) == (JobStatus.COMPLETED, 1)
+    assert bench.notes[0] == f"grown in {first}"
+    assert bench.notes[1] != str(first)
+    wait_until(lambda: len(tree.children) == 1 and tree.children != [first])
+    assert tree.stop() == 0
+
+
+def test_a_limit_below_what_the_application_takes_is_said_and_replaces_nobody(bench: Bench) -> None:
+    tree = bench.worker(max_memory=1 << 20, processes=2)
+    ids = bench.push(*(jobs.note_after.call(bench.path, "run", 0.1) for _ in range(20)))
+
+    bench.ended(*ids)
+
+    assert tree.said.count("of --max-memory, which therefore does nothing") == 1
+    assert "replacing child" not in tree.said
+    assert tree.stop() == 0
+
+
+def test_children_are_replaced_one_by_one_when_they_are_old_and_never_fewer_work(bench: Bench) -> None:
+    tree = bench.worker(processes=2, max_time=2.0)
+    wait_until(lambda: len(tree.children) == 2)
+    before = set(tree.children)
+    ended = 0
+
+    while before & set(tree.children):
+        ids = bench.push(*(jobs.note_process.call(bench.path) for _ in range(4)))
+        assert {(job.status, job.crashes) for job in bench.ended(*ids)} == {(JobStatus.COMPLETED, 0)}
+        ended += len(ids)
+        assert len(tree.children) >= 2
+
+    assert ended == len(bench.notes)
+    assert "s old" in tree.said
+    assert tree.stop() == 0

@@ -53,6 +53,8 @@ class Offspring:
         self.is_idle = False
         self.is_quiet: bool | None = None
         """What it last answered to Freeze; `None` while it owes an answer."""
+        self.is_recycled = False
+        """It has grown too big or too old, and is in line to be replaced."""
         self.successor: Offspring | None = None
         self.started: Final = time.monotonic()
         self.slots: Final = SlotTable.create(slots)

@@ -8,21 +8,18 @@ import os
 import selectors
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
 from conveyor.config import load_app
 from conveyor.drivers.base import Driver
 from conveyor.errors import ConfigError, SchemaMismatch, StoreError
-from conveyor.records import ClaimKey
 from conveyor.worker import events
 from conveyor.worker.burst import Burst
+from conveyor.worker.enforcer import Enforcer
 from conveyor.worker.engine import slots_needed
 from conveyor.worker.health import Health
 from conveyor.worker.messages import (
     Begin,
-    Cancel,
     Drain,
     Finished,
     FromChild,
@@ -35,12 +32,13 @@ from conveyor.worker.messages import (
 from conveyor.worker.offspring import Offspring, State
 from conveyor.worker.orders import Orders
 from conveyor.worker.pacing import Pacing
-from conveyor.worker.plans import BILLION, plans_of
+from conveyor.worker.plans import plans_of
+from conveyor.worker.recycling import Recycling
+from conveyor.worker.rotation import Rotation
 from conveyor.worker.settings import QueueShare, WorkerSettings, new_name
 from conveyor.worker.store import Patience
 from conveyor.worker.tally import Tally
 from conveyor.worker.upkeep import Upkeep
-from conveyor.worker.watch import overdue
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
@@ -119,9 +117,9 @@ class Supervisor:
             queues=lambda: [share.name for share in self._queues],
         )
         self._has_worked = False
-        self._cancelled: dict[ClaimKey, int] = {}
-        self._wanted: deque[ClaimKey] = deque()
-        self._to_replace: deque[Offspring] = deque()
+        self._enforcer = Enforcer(threads=settings.threads, grace=settings.grace, wake=orders.wake)
+        self._rotation = Rotation()
+        self._recycling = Recycling(settings.max_memory, settings.max_time)
         self._deadline: float | None = None
         self._exit_code = 0
         self._selector = selectors.DefaultSelector()
@@ -143,7 +141,7 @@ class Supervisor:
             health=self.health,
             children=lambda: tuple(self._children),
             on_lost=self._tally.lost,
-            on_cancel=self._want_cancelled,
+            on_cancel=self._enforcer.want_cancelled,
         )
         self._burst = Burst(self._driver, [share.name for share in self._queues]) if self._settings.burst else None
         self._upkeep.start()
@@ -198,8 +196,7 @@ class Supervisor:
                     self._hear(ready.data)
             self._obey()
             self._reap()
-            self._pass_on_cancellations()
-            self._stop_the_overdue()
+            self._enforcer.run_once(self._children)
             if self._burst is not None:
                 self._see_whether_done(self._burst)
 
@@ -208,6 +205,8 @@ class Supervisor:
         if self._deadline is not None or len(self._children) < self._settings.processes or self._upkeep.is_busy:
             return
         if burst.is_over(self._children):
+            if self._settings.once:
+                logger.info("no job is ready")
             self._drain()
 
     def _obey(self) -> None:
@@ -223,14 +222,14 @@ class Supervisor:
                 self._deadline = 0.0
         if orders.restart and self._deadline is None:
             logger.info("SIGHUP: replacing the children one by one")
-            self._to_replace.extend(child for child in self._children if not child.is_standby)
+            self._rotation.reload(self._children)
         if self._deadline is not None and time.monotonic() >= self._deadline:
             for child in self._children:
                 child.kill({})
 
     def _drain(self) -> None:
         self._deadline = time.monotonic() + self._settings.shutdown_timeout
-        self._to_replace.clear()
+        self._rotation.clear()
         self._upkeep.announce("draining")
         for child in self._children:
             if child.state is State.STARTING:
@@ -245,7 +244,9 @@ class Supervisor:
         """Start the children that are missing."""
         if self._deadline is not None:
             return
-        self._roll()
+        self._rotation.add(self._recycling.due(self._children))
+        if (pair := self._rotation.turn(self._children)) is not None:
+            self._replace(*pair)
         now = time.monotonic()
         places = sum(not child.is_standby and child.state is not State.DRAINING for child in self._children)
         for _ in range(self._settings.processes - places):
@@ -277,16 +278,6 @@ class Supervisor:
         self._selector.register(child.channel.socket, selectors.EVENT_READ, child)
         return child
 
-    def _roll(self) -> None:
-        """Go on replacing the children one by one: the next when the last one's successor has taken over."""
-        while self._to_replace:
-            child = self._to_replace[0]
-            if child in self._children and child.state is not State.DRAINING:
-                if child.successor is None:
-                    child.successor = child
-                return
-            self._to_replace.popleft()
-
     def _hear(self, child: Offspring) -> None:
         messages = child.channel.receive()
         if messages is None:
@@ -303,12 +294,11 @@ class Supervisor:
                 child.was_ready = self._has_worked = True
                 self._upkeep.announce("running")
                 child.state = State.STANDBY if child.is_standby else State.WORKING
-                if self._to_replace and self._to_replace[0].successor is child:
-                    self._replace(self._to_replace.popleft(), child)
+                self._recycling.began(child)
             case Unfit(reason):
                 child.unfit = reason
             case Retiring():
-                if child.successor is None and self._deadline is None:
+                if child.successor is None and self._deadline is None and not self._settings.once:
                     child.successor = child
             case Idle():
                 child.is_idle = True
@@ -317,6 +307,8 @@ class Supervisor:
             case Finished():
                 child.state = State.DRAINING
                 self._hand_over(child)
+                if self._settings.once and self._deadline is None:
+                    self._drain()
             case _:
                 assert_never(message)
 
@@ -356,6 +348,9 @@ class Supervisor:
         self._hand_over(child)
         if self._burst is not None:
             self._burst.go_on(self._children)
+        if self._settings.once and child.was_ready and self._deadline is None:
+            # Its job was the one; what becomes of that is in the aftermath.
+            self._drain()
         if self._deadline is not None or (code == 0 and child.was_ready):
             return
         pause = self._pacing.died(time.monotonic() - child.started, was_ready=child.was_ready)
@@ -368,50 +363,6 @@ class Supervisor:
         logger.error(
             "child %s is lost: %s; starting another one%s", child.name, how, f" in {pause:g} s" if pause else ""
         )
-
-    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _want_cancelled(self, keys: Sequence[ClaimKey]) -> None:
-        """Called by the upkeep's thread."""
-        self._wanted.extend(keys)
-        self._orders.wake()
-
-    def _pass_on_cancellations(self) -> None:
-        """Its time to end begins when a job is seen running; while it only waits in a child, it is handed back."""
-        if not self._wanted:
-            return
-        running = [{job.key: job for job in child.slots.running()} for child in self._children]
-        while self._wanted:
-            key = self._wanted.popleft()
-            for child, jobs in zip(self._children, running, strict=True):
-                if (job := jobs.get(key)) is not None:
-                    self._cancelled.setdefault(key, time.monotonic_ns())
-                    if not job.told:
-                        child.send(Cancel(key))
-                elif child.slots.header().held:
-                    child.send(Cancel(key))
-
-    def _stop_the_overdue(self) -> None:
-        grace = round(self._settings.grace * BILLION)
-        cancelled: dict[ClaimKey, int] = {}
-        for child in self._children:
-            child.channel.flush()
-            running = child.slots.running()
-            cancelled |= {job.key: self._cancelled[job.key] for job in running if job.key in self._cancelled}
-            if child.is_killed:
-                continue
-            verdicts = overdue(
-                running,
-                child.slots.header(),
-                self._cancelled,
-                threads=self._settings.threads,
-                grace=grace,
-                now=time.monotonic_ns(),
-            )
-            if verdicts is not None:
-                logger.warning("killing child %s: a job in it did not end when it was told to", child.name)
-                child.kill(verdicts)
-        self._cancelled = cancelled
 
 
 def _queues_of(app: Conveyor) -> list[str]:
