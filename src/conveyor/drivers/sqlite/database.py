@@ -90,8 +90,9 @@ class Database:
         """The first column of the only row. Statements answer one row of JSON: see decision 0003.
 
         Raises:
-            StoreUnavailable: the database is closed, or cannot be read.
+            StoreUnavailable: the database is closed, was removed, or cannot be read.
         """
+        self.check_file()
         with self._read_lock:
             reader = self._open_reader()
             try:
