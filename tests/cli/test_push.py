@@ -116,6 +116,17 @@ def test_with_an_app_the_job_is_pushed_as_the_app_would(cli: Cli, store: Store, 
     assert json.loads(job.payload)["user_id"] == 7
 
 
+def test_what_an_app_prints_while_it_is_imported_is_not_among_the_data(
+    cli: Cli, store: Store, shop: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(f"print('hello from the shop')\n{APP}")
+
+    answer = cli("push", "email.welcome", '{"user_id": 7, "email": "a@b.c"}', "--app", shop, "--json")
+
+    assert answer.json["pushed"] is True
+    assert answer.err == "hello from the shop\n"
+
+
 def test_with_an_app_a_class_job_is_pushed_by_its_fields(cli: Cli, store: Store, shop: str) -> None:
     payload = {"invoice_id": "01890a5d-ac96-774b-bcce-b302099a8057"}
 

@@ -37,6 +37,11 @@ def test_durations_have_units(text: str, seconds: float) -> None:
     assert DURATION.convert(text, None, None) == pytest.approx(seconds)
 
 
+def test_a_duration_is_a_century_at_most() -> None:
+    with pytest.raises(click.BadParameter, match="more than 100 years"):
+        DURATION.convert("36601d", None, None)
+
+
 @pytest.mark.parametrize("text", ["", "m", "5 m", "-5", "5m30", "5x", "1e3", "half", "5m5"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a duration; give seconds, or a number with"):

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from conveyor.records import JobId
+from conveyor.times import LONGEST
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -47,7 +48,10 @@ class Duration(_Floats):
                 param,
                 ctx,
             )
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        if seconds > LONGEST:
+            self.fail(f"{value!r} is more than 100 years; give less.", param, ctx)
+        return seconds
 
 
 class Number(_Ints):

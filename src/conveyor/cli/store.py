@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +61,9 @@ class Target:
             ConfigError: it cannot be loaded.
         """
         if self._app is None and self.app_name is not None:
-            self._app = load_app(self.app_name)
+            # What its modules print is none of the command's data.
+            with redirect_stdout(sys.stderr):
+                self._app = load_app(self.app_name)
             if self._url is not None:
                 self._app.url = self._url
         return self._app
