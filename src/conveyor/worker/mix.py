@@ -36,6 +36,7 @@ class Mix:
         self._share = 0.5
         self._closed: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
+        self._in_the_way = 0
 
     def learn(self, sync_claims: Sequence[Claim], async_claims: Sequence[Claim]) -> None:
         """These came."""
@@ -51,6 +52,8 @@ class Mix:
 
     def refused(self, claims: Sequence[Claim]) -> None:
         """There was no room for these: leave their queues alone for a while, and longer the next time."""
+        # They keep their places, so the next claim must reach past them.
+        self._in_the_way = len(claims)
         now = time.monotonic()
         for queue in {claim.queue for claim in claims}:
             pause = self._pauses.get(queue, _FIRST_PAUSE)
@@ -62,6 +65,7 @@ class Mix:
         if has_sync and has_async:
             self._closed.clear()
             self._pauses.clear()
+            self._in_the_way = 0
             return list(order)
         now = time.monotonic()
         queues: list[str] = []
@@ -89,9 +93,8 @@ class Mix:
         """
         share = self._share
         if sync_room is None or async_room is None:
-            room, wanted = (async_room, share) if sync_room is None else (sync_room, 1 - share)
-            # What comes of the other kind must go back, behind all others: do not fetch it by the dozen.
-            return min(room or 0, STEP if wanted > 1 - _ALMOST else 1)
+            room = async_room if sync_room is None else sync_room
+            return min(room + self._in_the_way, STEP) if room else 0
         if share < _ALMOST:
             return sync_room
         if share > 1 - _ALMOST:
