@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import STEP, Driver, Retention
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue, SchemaMismatch, StoreFull, StoreUnavailable
 from conveyor.ids import new_id
@@ -358,6 +358,24 @@ def test_an_interrupt_in_the_middle_of_a_push_leaves_no_transaction_open(path: P
     other.push([job()])
     driver.push([job()])
     assert ready(other) == 2 + stored
+
+
+def test_a_claim_that_buries_many_lets_others_write_between_its_steps(path: Path) -> None:
+    driver: Any = opened(path)
+    commits: list[str] = []
+    driver.push([job(expires_at=1) for _ in range(3 * STEP + 1)])
+    writer = driver._database._writer
+
+    def trace(text: str) -> None:
+        if text == "COMMIT":
+            commits.append(text)
+
+    writer.set_trace_callback(trace)
+    assert driver.claim(["default"], limit=1, lease=30, worker="w") == []
+    writer.set_trace_callback(None)
+
+    assert len(commits) >= 4
+    assert driver.counts()[0].by_priority[500].dead == 3 * STEP + 1
 
 
 def test_what_two_workers_prune_at_once_is_pruned_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

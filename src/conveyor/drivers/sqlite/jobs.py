@@ -65,8 +65,13 @@ class Jobs(Part):
         now = self._clock()
         probe = {"queues": to_json(list(queues)), "now": now}
         # Reading takes no lock, so that idle workers are in nobody's way.
-        if not _promising(self._database.read(SQL["probe"], probe)):
+        promising = _promising(self._database.read(SQL["probe"], probe))
+        if not promising:
             return []
+        # After a long absence they may be a million: in steps, between which others get their turn.
+        for queue, _, _, overdue in promising:
+            while overdue and self._bury_some(queue, now) == STEP:
+                pass
         tally = Tally()
         claims: list[Claim] = []
         room = min(limit, STEP)
@@ -92,6 +97,14 @@ class Jobs(Part):
             tally.write(writer.execute, None)
             taking_tally.write(writer.execute, now)
         return claims
+
+    def _bury_some(self, queue: str, now: int) -> int:
+        """Bury up to STEP overdue jobs, in a transaction of their own; answer how many."""
+        tally = Tally()
+        with self._database.write(hurry=False) as writer:
+            buried = bury_overdue(writer, queue, now, tally)
+            tally.write(writer.execute, None)
+        return buried
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
         if not claims:
