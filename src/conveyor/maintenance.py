@@ -63,7 +63,7 @@ class Tending:
         on_rescued: Callable[[Outcome], None] | None = None,
     ) -> None:
         self._driver = driver
-        self._types = types
+        self.types = types
         self._keep = keep
         self._on_rescued = on_rescued
         self._no_rescue_before = 0.0
@@ -84,5 +84,5 @@ class Tending:
             if self._on_rescued is not None:
                 for outcome in rescued:
                     self._on_rescued(outcome)
-        tended = self._driver.tend(self._types)
+        tended = self._driver.tend(self.types)
         return 0.0 if tended.more or len(rescued) == STEP else PAUSE

@@ -394,3 +394,8 @@ def grow(path: str, mebibytes: int, seconds: float) -> int:
     note(path, f"grown in {os.getpid()}")
     time.sleep(seconds)
     return len(taken)
+
+
+@app.job("parent.elsewhere")
+def parent_elsewhere(path: str, queue: str) -> None:
+    current_job().push(note_job.call(path, queue), queue)

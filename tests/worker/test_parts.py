@@ -63,6 +63,10 @@ def key_of(held: Claim) -> ClaimKey:
         ({"lease": 0.5}, "lease is 0.5"),
         ({"shutdown_timeout": -1}, "shutdown_timeout is -1"),
         ({"timeout": 0}, "timeout is 0"),
+        ({"max_time": 0}, "max_time is 0"),
+        ({"max_memory": 0}, "max_memory is 0"),
+        ({"exclude": ("a b",)}, "'a b'"),
+        ({"queues": (QueueShare("*"), QueueShare("*", 2))}, "'*' is given 2 times".replace("*", "[*]")),
         ({"queues": (QueueShare("a"), QueueShare("a"))}, "'a' is given 2 times"),
         ({"name": "a\nb"}, "printable"),
     ],
@@ -75,13 +79,15 @@ def test_a_setting_that_breaks_its_rule_is_refused_by_name(fields: dict[str, Any
 
 
 def test_a_queue_is_written_with_its_weight_or_without() -> None:
-    written = ["emails", "emails:3", "a:b", "a:b:2"]
+    written = ["emails", "emails:3", "a:b", "a:b:2", "*", "*:2"]
 
     assert [QueueShare.parse(text) for text in written] == [
         QueueShare("emails"),
         QueueShare("emails", 3),
         QueueShare("a:b"),
         QueueShare("a:b", 2),
+        QueueShare("*"),
+        QueueShare("*", 2),
     ]
     for text in ("emails:0", "emails:1001", "", "a b"):
         with pytest.raises(InvalidValue):
@@ -131,6 +137,47 @@ def test_without_weights_the_order_is_as_given() -> None:
     shares = Shares([QueueShare("b"), QueueShare("a")])
 
     assert drain(shares, {"a": 3, "b": 3}, 2) == ["b", "b", "b", "a", "a", "a"]
+
+
+def test_queues_met_under_a_star_share_its_place_alike() -> None:
+    shares = Shares([QueueShare("high"), QueueShare("*"), QueueShare("low")])
+    assert shares.order() == ["high", "low"]
+
+    shares.meet(["x", "high", "y"])
+    came = drain(shares, {"low": 2, "x": 30, "y": 30, "high": 2}, 4)
+
+    assert came[:2] == ["high", "high"]
+    assert came[-2:] == ["low", "low"]
+    assert 8 <= came[2:26].count("x") <= 16
+
+
+def test_a_queue_met_late_does_not_make_up_for_it() -> None:
+    shares = Shares([QueueShare("*")])
+    shares.meet(["a"])
+
+    drain(shares, {"a": 500}, 1)
+    shares.meet(["a", "b"])
+    came = drain(shares, {"a": 50, "b": 50}, 1)
+
+    assert 8 <= came[:20].count("a") <= 12
+
+
+def test_a_star_has_the_weight_of_one_or_its_own_beside_weighted_queues() -> None:
+    for star, expected in ((QueueShare("*"), 50), (QueueShare("*", 3), 100)):
+        shares = Shares([QueueShare("a", 3), star])
+        shares.meet(["b"])
+
+        came = drain(shares, {"a": 600, "b": 600}, 1)
+
+        assert abs(came[:200].count("b") - expected) <= 2
+
+
+def test_without_a_star_nothing_is_met() -> None:
+    shares = Shares([QueueShare("a", 3)])
+
+    shares.meet(["b"])
+
+    assert shares.order() == shares.names == ["a"]
 
 
 # ── slots ────────────────────────────────────────────────────────────────────────────────────────────────────────────

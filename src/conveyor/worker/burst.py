@@ -8,6 +8,7 @@ from conveyor.drivers.base import Driver
 from conveyor.errors import StoreError
 from conveyor.worker.messages import Freeze
 from conveyor.worker.offspring import Offspring, State
+from conveyor.worker.queues import Queues
 
 
 class Burst:
@@ -16,9 +17,9 @@ class Burst:
     First all have been idle; then all are frozen, so that nobody claims or pushes while the store is asked once more.
     """
 
-    def __init__(self, driver: Driver, queues: Sequence[str]) -> None:
+    def __init__(self, driver: Driver, queues: Queues) -> None:
         self._driver = driver
-        self._queues = list(queues)
+        self._queues = queues
         self._is_asking = False
 
     def is_over(self, children: Sequence[Offspring]) -> bool:
@@ -47,6 +48,8 @@ class Burst:
 
     def _is_anything_ready(self) -> bool:
         try:
-            return self._driver.wait(self._queues, 0.0)
+            self._queues.look_again()
+            self._queues.look()
+            return self._driver.wait(self._queues.names, 0.0)
         except StoreError:
             return True

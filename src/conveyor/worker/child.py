@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     # What is loaded now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    channel.send(Ready(tuple(app.job_types)))
+    channel.send(Ready(tuple(app.job_types), engine.queues))
     control.attach(engine)
     engine.run()
     channel.send(Finished())

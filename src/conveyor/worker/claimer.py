@@ -15,6 +15,8 @@ from conveyor.worker.buffer import NEVER
 from conveyor.worker.essential import essential
 from conveyor.worker.mix import Mix
 from conveyor.worker.plans import BILLION, Plan
+from conveyor.worker.queues import EVERY as LOOK_EVERY
+from conveyor.worker.queues import Queues
 from conveyor.worker.room import PATIENCE_NS, Lane
 from conveyor.worker.settler import Settler
 from conveyor.worker.shares import Shares
@@ -47,6 +49,7 @@ class Claimer:
     def __init__(
         self,
         driver: Driver,
+        queues: Queues,
         shares: Shares,
         lanes: tuple[Lane, Lane | None],
         *,
@@ -64,7 +67,9 @@ class Claimer:
         on_last: Callable[[], object],
     ) -> None:
         self._driver = driver
+        self._queues = queues
         self._shares = shares
+        shares.meet(queues.names)
         self._sync, self._async = lanes
         self._lanes = [lane for lane in lanes if lane is not None]
         self._plans = plans
@@ -114,6 +119,7 @@ class Claimer:
         """Claim (again)."""
         self._is_frozen = False
         self._was_idle = False
+        self._queues.look_again()
         self._wake.set()
 
     def cancel(self, key: ClaimKey) -> None:
@@ -147,11 +153,13 @@ class Claimer:
                 # Beside a slow job of one kind there may be room for the other.
                 self._sleep(self._mix.pause(_PATIENCE if waits or self._async is not None else None))
             return
-        order = self._order()
-        if not order:
-            self._sleep(self._mix.pause(_PATIENCE))
-            return
         try:
+            if self._queues.look():
+                self._shares.meet(self._queues.names)
+            order = self._order()
+            if not order and self._shares.names:
+                self._sleep(self._mix.pause(_PATIENCE))
+                return
             claims = self._claim(order)
         except StoreError as error:
             self._store.pause(error)
@@ -271,7 +279,7 @@ class Claimer:
 
     def _wait_for_work(self, order: Sequence[str]) -> None:
         self._slots.hold(self._held)
-        timeout = WAIT
+        timeout = LOOK_EVERY if self._queues.is_open else WAIT
         if self._burst and not self._was_idle:
             timeout = WAIT_IN_BURST
             if self._is_quiet:

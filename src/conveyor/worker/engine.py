@@ -20,6 +20,7 @@ from conveyor.worker.guards import Alarm, Guard, SignalGuard, ThreadGuard
 from conveyor.worker.messages import Begin, Frozen, Idle, Retiring
 from conveyor.worker.mix import Mix
 from conveyor.worker.plans import plans_of
+from conveyor.worker.queues import Queues, shares_of
 from conveyor.worker.room import Lane
 from conveyor.worker.runner import Bench, Runner
 from conveyor.worker.settler import Settler
@@ -74,7 +75,12 @@ class Engine:
         self._runners = [Runner(bench, self._sync, slot, self._guard(slots, slot)) for slot in range(settings.threads)]
         self._claimer: Final = Claimer(
             app.driver,
-            Shares(begin.queues),
+        shares = shares_of(settings, app)
+        queues = Queues(app, shares, exclude=settings.exclude)
+        self.queues: Final = tuple(queues.names)
+        """What is served from the start."""
+            queues,
+            Shares(shares),
             (Lane(self._sync, estimates), async_lane),
             mix=Mix(
                 {each.queue for each in app.job_types.values() if not each.is_async},

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from conveyor.records import ClaimKey
-from conveyor.worker.settings import QueueShare, WorkerSettings
+from conveyor.worker.settings import WorkerSettings
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
@@ -19,7 +19,6 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     settings: WorkerSettings
     name: str
     """The name it claims under; new for every process."""
-    queues: tuple[QueueShare, ...]
     path: tuple[str, ...]
     """Where the supervisor imports from, so that both find the same application."""
     log_level: int
@@ -50,6 +49,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
     types: tuple[str, ...] = ()
     """Its job types, by their numbers in the slot table; the first one has number 1."""
+    queues: tuple[str, ...] = ()
+    """What it serves. Its program may be newer than the supervisor's."""
 
 
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):

@@ -33,9 +33,10 @@ from conveyor.worker.offspring import Offspring, State
 from conveyor.worker.orders import Orders
 from conveyor.worker.pacing import Pacing
 from conveyor.worker.plans import plans_of
+from conveyor.worker.queues import Queues, shares_of
 from conveyor.worker.recycling import Recycling
 from conveyor.worker.rotation import Rotation
-from conveyor.worker.settings import QueueShare, WorkerSettings, new_name
+from conveyor.worker.settings import WorkerSettings, new_name
 from conveyor.worker.store import Patience
 from conveyor.worker.tally import Tally
 from conveyor.worker.upkeep import Upkeep
@@ -100,7 +101,8 @@ class Supervisor:
         self._settings = settings
         self._orders = orders
         self._name = settings.name or new_name()
-        self._queues = settings.queues or tuple(QueueShare(name) for name in _queues_of(app))
+        self._shares = shares_of(settings, app)
+        self._queues = Queues(app, self._shares, exclude=settings.exclude)
         self._children: list[Offspring] = []
         # A worker that is started again under the name it had must not take its dead predecessor's claims for its own.
         self._lineage = self._name if settings.name is None else f"{self._name}-{os.urandom(3).hex()}"
@@ -114,7 +116,7 @@ class Supervisor:
             processes=settings.processes,
             places=settings.threads + (settings.async_limit if has_async else 0),
             children=lambda: tuple(self._children),
-            queues=lambda: [share.name for share in self._queues],
+            queues=lambda: self._queues.names,
         )
         self._has_worked = False
         self._enforcer = Enforcer(threads=settings.threads, grace=settings.grace, wake=orders.wake)
@@ -129,7 +131,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until drained or ended; see `run_worker`."""
-        events.starting(self._settings, self._name, self._queues, self._app.job_types)
+        events.starting(self._settings, self._name, self._shares, self._app.job_types)
         if not self._open():
             return 0
         plans = plans_of(self._app.job_types, self._settings.timeout)
@@ -142,8 +144,9 @@ class Supervisor:
             children=lambda: tuple(self._children),
             on_lost=self._tally.lost,
             on_cancel=self._enforcer.want_cancelled,
+            queues=self._queues,
         )
-        self._burst = Burst(self._driver, [share.name for share in self._queues]) if self._settings.burst else None
+        self._burst = Burst(self._driver, self._queues) if self._settings.burst else None
         self._upkeep.start()
         # What is loaded now stays: the collector need not look at it again and again, nor when this process ends.
         gc.collect()
@@ -262,7 +265,6 @@ class Supervisor:
         begin = Begin(
             settings=settings,
             name=f"{self._lineage}.{self._began}",
-            queues=self._queues,
             path=tuple(sys.path),
             log_level=logging.getLogger().getEffectiveLevel(),
             standby=is_standby,
@@ -289,7 +291,7 @@ class Supervisor:
 
     def _heed(self, child: Offspring, message: FromChild) -> None:
         match message:
-            case Ready(types):
+            case Ready(types, queues):
                 child.types = types
                 child.was_ready = self._has_worked = True
                 self._upkeep.announce("running")
@@ -300,6 +302,8 @@ class Supervisor:
             case Retiring():
                 if child.successor is None and self._deadline is None and not self._settings.once:
                     child.successor = child
+                self._queues.replace(queues)
+                self._upkeep.know(types)
             case Idle():
                 child.is_idle = True
             case Frozen(quiet):
@@ -317,6 +321,7 @@ class Supervisor:
         old.state = State.DRAINING
         old.send(Drain())
         new.thaw()
+
 
     def _reap(self) -> None:
         """See which children have ended, and what has to follow from it."""
@@ -363,8 +368,3 @@ class Supervisor:
         logger.error(
             "child %s is lost: %s; starting another one%s", child.name, how, f" in {pause:g} s" if pause else ""
         )
-
-
-def _queues_of(app: Conveyor) -> list[str]:
-    """Every queue that the registered jobs name, and the application's own."""
-    return sorted({app.default_queue, *(job_type.queue for job_type in app.job_types.values())})

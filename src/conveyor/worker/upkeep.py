@@ -23,6 +23,7 @@ from conveyor.worker.health import Health
 from conveyor.worker.offspring import Offspring
 from conveyor.worker.plans import Plan
 from conveyor.worker.store import Patience
+from conveyor.worker.queues import Queues
 
 BEAT_BUSY: Final = 2.0
 BEAT_IDLE: Final = 8.0
@@ -52,6 +53,7 @@ class Upkeep:
         children: Callable[[], Sequence[Offspring]],
         on_lost: Callable[[], object],
         on_cancel: Callable[[Sequence[ClaimKey]], None],
+        queues: Queues,
     ) -> None:
         self._driver = driver
         self._plans = plans
@@ -62,6 +64,7 @@ class Upkeep:
         self._on_lost = on_lost
         self._on_cancel = on_cancel
         self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=events.settled)
+        self._queues = queues
         self._aftermaths: deque[Aftermath] = deque()
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -105,6 +108,10 @@ class Upkeep:
         while self._aftermaths:
             self._bury(self._aftermaths[0])
             self._aftermaths.popleft()
+    def know(self, types: Sequence[str]) -> None:
+        """A child knows these job types: what is held of them may run."""
+        self._tending.types = types
+
         # In this order: leases are extended before others' are found to have lapsed.
         for duty, due in list(self._due.items()):
             if time.monotonic() >= due:
@@ -164,6 +171,7 @@ class Upkeep:
             else:
                 keys += [job.key for job in child.slots.running()]
         if holders:
+
             # What waits or is unsettled in there is known to the store alone.
             keys += _keys(self._driver.held_by(holders))
         if keys:
@@ -195,5 +203,8 @@ class Upkeep:
         return BEAT_BUSY
 
 
+        if self._queues.look():
+            # Who asks which queues are served shall know.
+            self.announce(self._health.state)
 def _keys(claims: Sequence[Claim]) -> list[ClaimKey]:
     return [ClaimKey(claim.id, claim.attempt) for claim in claims]
