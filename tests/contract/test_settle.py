@@ -15,7 +15,7 @@ from conveyor.lifecycle import (
     snoozed,
     unreadable,
 )
-from conveyor.records import Claim, ClaimKey, Counts, JobStatus, NewJob, Outcome, Reason, Slot
+from conveyor.records import Claim, ClaimKey, Counts, Filter, JobStatus, NewJob, Outcome, Reason, Slot
 from conveyor.retry import NoRetry, RetrySchedule
 from conveyor.times import SECOND
 from tests.contract.recount import check_counters
@@ -447,3 +447,18 @@ def test_the_counters_agree_after_every_kind_of_outcome(driver: Driver) -> None:
     for outcome in outcomes:
         driver.settle([outcome])
         check_counters(driver)
+
+
+def test_a_claim_on_a_job_that_was_deleted_does_not_hold_its_id_pushed_again_elsewhere(driver: Driver) -> None:
+    new = a_job("a")
+    driver.push([new])
+    old = take_one(driver)
+    driver.settle([after_success(old, None)])
+    driver.forget(Filter())
+    driver.push([msgspec.structs.replace(new, queue="b", priority=750)])
+    driver.claim(["b"], limit=1, lease=60, worker="w")
+
+    assert driver.settle([after_success(old, None)]) == [False]
+
+    assert one(driver, new.id).status is JobStatus.PROCESSING
+    check_counters(driver)

@@ -116,7 +116,8 @@ class Driver(Protocol):
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """End the runs of many claims in one step; answer, in order, which claims still held their job.
 
-        An outcome whose claim (id, attempt) no longer holds changes nothing, nor do its follow-ups come to exist.
+        An outcome whose claim (id, attempt) no longer holds changes nothing, nor do its follow-ups come to exist. Nor
+        does one for a job of another queue or priority: its id was deleted and pushed again.
         COMPLETED and CANCELLED jobs become history with `result` or `note`. FAILED and EXPIRED ones become dead letters
         with `reason`. RETRYING and PENDING ones wait again: ready at once with `delay` 0, else delayed; their place in
         the order is that of a job pushed at their due moment. With `delay` None they are ready at once, in the place

@@ -54,4 +54,9 @@ class Room:
     def _held(state: State, claim: Claim | ClaimKey) -> Entry | None:
         """The running job that this claim holds."""
         job = state.jobs.get(claim.id)
-        return job if job is not None and job.place is Place.PROCESSING and job.attempt == claim.attempt else None
+        if job is None or job.place is not Place.PROCESSING or job.attempt != claim.attempt:
+            return None
+        # An id that was deleted and pushed again may live on elsewhere.
+        if isinstance(claim, Claim) and (job.queue, job.priority) != (claim.queue, claim.priority):
+            return None
+        return job

@@ -118,7 +118,7 @@ class Jobs(Part):
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         if not outcomes:
             return []
-        keys = to_json([(outcome.claim.id, outcome.claim.attempt) for outcome in outcomes])
+        keys = to_json([(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority) for o in outcomes])
         now = self._clock()
         ending = _Ending(now)
         held: list[bool] = []
