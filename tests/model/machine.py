@@ -72,8 +72,8 @@ class SideBySide(RuleBasedStateMachine):
         self.went_back = False
         self.pushed: list[NewJob] = []
         self.claims: list[Claim] = []
-        self.handed_out: set[tuple[JobId, int]] = set()
-        """The claims on jobs that are kept. An id pushed again after its job was deleted begins anew."""
+        """On jobs that are kept: an id pushed again after its job was deleted begins anew, and so does its fence."""
+        self.popped = 0
         self.jobs: dict[JobId, StoredJob] = {}
         """As they were before the step."""
         self.deleted = 0
@@ -122,8 +122,8 @@ class SideBySide(RuleBasedStateMachine):
         keys = {(claim.id, claim.attempt) for claim in claims}
         assert len(keys) == len(claims) <= limit
         assert self.handed_out.isdisjoint(keys), "one attempt was handed out twice"
-        self.handed_out |= keys
         self.claims += claims
+        self.popped += len(claims)
 
     @precondition(lambda self: self.some_run)
     @rule(drawn=st.lists(settles, min_size=1, max_size=5, unique_by=lambda settle: settle.claim))
@@ -176,6 +176,10 @@ class SideBySide(RuleBasedStateMachine):
     def key_of(self, number: int) -> ClaimKey:
         claim = self.claim_of(number)
         return ClaimKey(claim.id, claim.attempt)
+
+    @property
+    def handed_out(self) -> set[tuple[JobId, int]]:
+        return {(claim.id, claim.attempt) for claim in self.claims}
 
     @property
     def some_wait(self) -> bool:
@@ -300,7 +304,7 @@ class SideBySide(RuleBasedStateMachine):
                 elif not MOVES[job.status]:
                     assert job == before
         self.jobs = jobs
-        self.handed_out = {key for key in self.handed_out if key[0] in jobs}
+        self.claims = [claim for claim in self.claims if claim.id in jobs]
 
     def no_job_is_lost_and_the_counters_add_up(self) -> None:
         # Both have just answered the same: asking the model is asking both.
@@ -315,16 +319,17 @@ class SideBySide(RuleBasedStateMachine):
                 total.retried += counts.retried
                 total.cancelled += counts.cancelled
         assert total.pushed == len(self.jobs) + self.deleted
-        assert total.popped == len(self.claims)
+        assert total.popped == self.popped
         assert total.completed == self.moves[JobStatus.COMPLETED]
         assert total.failed == self.moves[JobStatus.FAILED] + self.moves[JobStatus.EXPIRED]
         assert total.retried == self.moves[JobStatus.RETRYING]
         assert total.cancelled == self.moves[JobStatus.CANCELLED]
 
     def each_running_job_has_one_holder(self) -> None:
+        handed_out = self.handed_out
         for job in self.jobs.values():
             if job.status is JobStatus.PROCESSING:
-                assert (job.id, job.attempt) in self.handed_out
+                assert (job.id, job.attempt) in handed_out
                 assert job.lease_until is not None
             else:
                 assert job.lease_until is None
