@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from conveyor.job import AsyncJob, Job
     from conveyor.job_type import JobType
     from conveyor.leases import LeasedPayload
+    from conveyor.middleware import Middleware
     from conveyor.options import JobMetadata
     from conveyor.payload import JobCall, JobPayload
     from conveyor.priority import Priority
     from conveyor.queue import Queue
-    from conveyor.records import CancelAnswer, Failure, JobId, JobStatus, Progress, Reason, StoredJob
+    from conveyor.records import CancelAnswer, Claim, Failure, JobId, JobStatus, NewJob, Progress, Reason, StoredJob
     from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
     from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
     from conveyor.stats import QueueStats
@@ -46,6 +47,7 @@ __all__ = [
     "AsyncJob",
     "Cancel",
     "CancelAnswer",
+    "Claim",
     "ClaimLost",
     "Codec",
     "Compressed",
@@ -73,6 +75,8 @@ __all__ = [
     "JobType",
     "Layers",
     "LeasedPayload",
+    "Middleware",
+    "NewJob",
     "NoCurrentJob",
     "NoRetry",
     "PayloadError",
@@ -132,15 +136,18 @@ _HOMES: Final = {
     "Job": "conveyor.job",
     "JobType": "conveyor.job_type",
     "LeasedPayload": "conveyor.leases",
+    "Middleware": "conveyor.middleware",
     "JobMetadata": "conveyor.options",
     "JobCall": "conveyor.payload",
     "JobPayload": "conveyor.payload",
     "Priority": "conveyor.priority",
     "Queue": "conveyor.queue",
     "CancelAnswer": "conveyor.records",
+    "Claim": "conveyor.records",
     "Failure": "conveyor.records",
     "JobId": "conveyor.records",
     "JobStatus": "conveyor.records",
+    "NewJob": "conveyor.records",
     "Progress": "conveyor.records",
     "Reason": "conveyor.records",
     "StoredJob": "conveyor.records",

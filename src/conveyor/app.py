@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
 from conveyor import config
@@ -27,6 +27,10 @@ from conveyor.records import JobId, NewJob
 from conveyor.registry import Registry
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
 from conveyor.times import Clock, seconds, system_clock
+
+if TYPE_CHECKING:
+    from conveyor.hooks import Hooks
+    from conveyor.middleware import Middleware
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +64,7 @@ class Conveyor(Pushes):
         timeout: seconds or timedelta that jobs may run which say nothing of it; `None` for no bound.
         aging: seconds (or timedelta) of waiting that one priority level is worth; `None` makes priority strict.
         retention: how long ended jobs are kept.
+        middleware: what is called around pushes and runs; see `use`.
         clock: the present in microseconds; for tests.
 
     Raises:
@@ -81,6 +86,7 @@ class Conveyor(Pushes):
         timeout: Duration | None = None,
         aging: Duration | None = 250.0,
         retention: Retention | None = None,
+        middleware: Iterable[Middleware] = (),
         clock: Clock = system_clock,
     ) -> None:
         if type(payload_limit) is not int or payload_limit < 1:
@@ -92,6 +98,9 @@ class Conveyor(Pushes):
         self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
         self.clock: Final = clock
         self.tended_at = 0
+        self.hooks: Hooks | None = None
+        if middleware:
+            self.use(*middleware)
         self._aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
         self._retention: Final = retention or Retention()
         self._registry: Final = Registry()
@@ -157,6 +166,30 @@ class Conveyor(Pushes):
             bridge.close()
         if driver is not None:
             driver.close()
+
+    # ── middleware ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def middleware(self) -> tuple[Middleware, ...]:
+        """What is called around pushes and runs, in the order of its `before_…` hooks."""
+        return () if self.hooks is None else self.hooks.middleware
+
+    def use(self, *middleware: Middleware) -> None:
+        """Call this middleware around pushes and runs from now on, inside what is called already.
+
+        Workers look when they start: call it where the application is made. Again with the same object changes nothing.
+
+        Raises:
+            InvalidValue: it is no instance of a Middleware, or one of its hooks is async that must not be.
+        """
+        from conveyor.hooks import Hooks
+
+        used = list(self.middleware)
+        for new in middleware:
+            if not any(new is each for each in used):
+                used.append(new)
+        if used:
+            self.hooks = Hooks(used)
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

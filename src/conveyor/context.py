@@ -147,6 +147,8 @@ class CurrentJob:
         if queue is not None:
             check_queue_name(queue)
         new = self._app.prepare(job, queue, parent=self._claim.id)
+        if self._app.hooks is not None:
+            (new,) = self._app.hooks.before_push((new,))
         self._follow_ups.append(new)
         return JobHandle(self._app, new.id)
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from conveyor.errors import InvalidValue, PayloadError
-from conveyor.records import JobId
+from conveyor.records import Claim, JobId, NewJob
 from conveyor.retry import RetryStrategy, load_retry
 
 
@@ -49,6 +49,20 @@ class JobMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         if not isinstance(value, Mapping):
             raise InvalidValue(f"metadata is {value!r}; give JobMetadata(tags=…, fields=…) or a mapping of free fields")
         return cls(fields=dict(value))
+
+    @classmethod
+    def on(cls, job: NewJob | Claim) -> JobMetadata:
+        """What was pushed with a job; an empty JobMetadata when nothing was. For middleware.
+
+        Raises:
+            PayloadError: its options cannot be read.
+        """
+        return JobOptions.decode(job.options).metadata or cls()
+
+    def put_on(self, job: NewJob) -> NewJob:
+        """The job with this metadata in place of what it had. For middleware."""
+        options = msgspec.structs.replace(JobOptions.decode(job.options), metadata=self)
+        return msgspec.structs.replace(job, options=options.encode())
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -92,12 +92,23 @@ def push_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | No
     """Store what was prepared; nothing of nothing."""
     if not jobs:
         return []
+    hooks = app.hooks
+    if hooks is not None:
+        jobs = hooks.before_push(jobs)
     ids = app.driver.push(jobs) if connection is None else app.driver.push(jobs, connection=connection)
+    if hooks is not None:
+        hooks.after_push(jobs, ids)
     return [JobHandle(app, id) for id in ids]
 
 
 async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
     """As `push_prepared`, off this thread unless a connection ties it here."""
-    if connection is not None or not jobs:
-        return push_prepared(app, jobs, connection)
-    return [JobHandle(app, id) for id in await app.aio.push(jobs)]
+    if not jobs:
+        return []
+    hooks = app.hooks
+    if hooks is not None:
+        jobs = await hooks.abefore_push(jobs)
+    ids = await app.aio.push(jobs) if connection is None else app.driver.push(jobs, connection=connection)
+    if hooks is not None:
+        await hooks.aafter_push(jobs, ids)
+    return [JobHandle(app, id) for id in ids]

@@ -209,8 +209,8 @@ def test_an_interrupt_is_130_and_an_answer_to_any_question(jobs: None) -> None:
         (("--help",), ("rich", "msgspec", "conveyor.drivers", "conveyor.cli.work")),
         (("--version",), ("rich", "conveyor.drivers")),
         (("work", "--help"), ("rich", "conveyor.cli.status")),
-        (("status",), ("rich", "conveyor.app", "conveyor.worker")),
-        (("jobs", "--json"), ("rich", "conveyor.app", "conveyor.worker")),
+        (("status",), ("rich", "conveyor.app", "conveyor.worker.supervisor")),
+        (("jobs", "--json"), ("rich", "conveyor.app", "conveyor.worker.supervisor")),
     ],
 )
 def test_a_command_imports_what_it_needs_and_no_more(

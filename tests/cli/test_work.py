@@ -37,7 +37,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[WorkerSettings]:
         return 7
 
     monkeypatch.setattr("conveyor.worker.supervisor.run_worker", run_worker)
-    monkeypatch.setattr("conveyor.worker.events.configure", levels.append)
+    monkeypatch.setattr("conveyor.worker.logs.configure", lambda level, as_json: levels.append(level))
     return settings
 
 
@@ -77,6 +77,8 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         "max-jobs": 6,
         "shutdown-timeout": "7s",
         "lease": "8s",
+        "health-port": 9,
+        "health-host": "0.0.0.0",
         "name": "nine",
     }
     expected = WorkerSettings(
@@ -91,6 +93,10 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         max_jobs=6,
         shutdown_timeout=7,
         lease=8,
+        health_port=9,
+        health_host="0.0.0.0",
+        log_json=True,
+        log_args=True,
         name="nine",
     )
     environment = {
@@ -98,15 +104,16 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         for name, value in options.items()
     }
     Path("conveyor.toml").write_text(
-        'app = "shop.jobs:app"\n[work]\nburst = true\n'
+        'app = "shop.jobs:app"\n[work]\nburst = true\nlog-json = true\nlog-args = true\n'
         + "\n".join(f"{name} = {json.dumps(value)}" for name, value in options.items() if name not in ("app", "url"))
     )
 
+    log = {"CONVEYOR_WORK_LOG_JSON": "1", "CONVEYOR_WORK_LOG_ARGS": "1"}
     cli("work", "--url", "sqlite:///a.db", url=False)
     Path("conveyor.toml").unlink()
-    cli("work", url=False, env={**environment, "CONVEYOR_WORK_BURST": "true"})
+    cli("work", url=False, env={**environment, "CONVEYOR_WORK_BURST": "true", **log})
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    cli("work", *words, "--stop-when-empty", url=False)
+    cli("work", *words, "--stop-when-empty", "--log-json", "--log-args", url=False)
 
     from_file, from_environment, from_command_line = told
     assert from_file == from_command_line == expected

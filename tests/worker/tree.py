@@ -136,8 +136,9 @@ class Bench:
 
     def worker(self, **settings: Any) -> Tree:
         """Start a worker. Short times unless told otherwise: tests wait for them."""
-        chosen: dict[str, Any] = {"lease": 5.0, "grace": 0.4, "queues": QUEUES, **settings}
-        made = WorkerSettings(app="tests.worker.jobs:app", url=self.url, **chosen)
+        usual = {"app": "tests.worker.jobs:app", "lease": 5.0, "grace": 0.4, "queues": QUEUES}
+        chosen: dict[str, Any] = {**usual, **settings}
+        made = WorkerSettings(url=self.url, **chosen)
         tree = Tree(made, self.directory / "worker.log")
         self._trees.append(tree)
         return tree

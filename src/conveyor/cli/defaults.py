@@ -19,8 +19,12 @@ WORK: Final = (
     "max-jobs",
     "shutdown-timeout",
     "lease",
+    "health-port",
+    "health-host",
     "name",
     "log-level",
+    "log-json",
+    "log-args",
 )
 """The keys of [work]: the options of `conveyor work`, by their long names."""
 

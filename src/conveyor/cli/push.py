@@ -82,7 +82,12 @@ def push(
         new = _unchecked(type, text, delivery)
         say("Stored as given: without --app, the arguments are checked when a worker runs the job.")
     is_known = id is not None and target.driver.get([id]) != [None]
+    hooks = None if target.app is None else target.app.hooks
+    if hooks is not None:
+        (new,) = hooks.before_push((new,))
     (stored,) = target.driver.push([new])
+    if hooks is not None:
+        hooks.after_push((new,), (stored,))
     if json:
         put_json({"id": str(stored), "pushed": stored == new.id and not is_known})
         return

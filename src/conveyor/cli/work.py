@@ -73,6 +73,19 @@ _LEVELS = ("debug", "info", "warning", "error")
     metavar="TIME",
     help="How long after its machine has died a worker's jobs are given to others.",
 )
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer probes at this port: /live, /ready, and / in JSON; 0 takes a free one. [default: none]",
+)
+@click.option(
+    "--health-host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="HOST",
+    help="The address to answer probes at.",
+)
 @click.option("--name", metavar="NAME", help="What to call this worker. [default: host, process id and chance]")
 @click.option(
     "--log-level",
@@ -81,6 +94,8 @@ _LEVELS = ("debug", "info", "warning", "error")
     show_default=True,
     help="How much to log.",
 )
+@click.option("--log-json", is_flag=True, help="Log lines of JSON, for machines.")
+@click.option("--log-args", is_flag=True, help="Let log lines about jobs show their arguments.")
 @click.pass_context
 def work(
     ctx: click.Context,
@@ -95,9 +110,13 @@ def work(
     max_jobs: int | None,
     shutdown_timeout: float,
     lease: float,
+    health_port: int | None,
+    health_host: str,
     name: str | None,
     log_level: str,
     *,
+    log_json: bool,
+    log_args: bool,
     burst: bool,
 ) -> None:
     """Run the jobs of an application until told to stop.
@@ -119,10 +138,14 @@ def work(
         max_jobs=max_jobs,
         shutdown_timeout=shutdown_timeout,
         lease=lease,
+        health_port=health_port,
+        health_host=health_host,
+        log_json=log_json,
+        log_args=log_args,
         name=name,
     )
-    from conveyor.worker import events
+    from conveyor.worker import logs
     from conveyor.worker.supervisor import run_worker
 
-    events.configure(logging.getLevelNamesMapping()[log_level.upper()])
+    logs.configure(logging.getLevelNamesMapping()[log_level.upper()], as_json=log_json)
     ctx.exit(run_worker(settings))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from conveyor.config import load_app
 from conveyor.errors import ConveyorError, StoreError
-from conveyor.worker import events
+from conveyor.worker import events, logs
 from conveyor.worker.essential import ABANDONED, essential
 from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Finished, Freeze, Ready, Thaw, ToChild, Unfit
 from conveyor.worker.slots import SlotTable
@@ -50,7 +50,8 @@ def main(arguments: list[str]) -> int:
         return 0
     control = Control(channel)
     sys.path[:] = begin.path
-    events.configure(begin.log_level)
+    logs.configure(begin.log_level, as_json=begin.settings.log_json, worker=begin.name)
+    events.show_arguments(show=begin.settings.log_args)
     try:
         app = load_app(begin.settings.app)
         if begin.settings.url is not None:

@@ -8,15 +8,24 @@ from typing import Any, Final
 
 import msgspec
 
-from conveyor import lifecycle
+from conveyor import lifecycle, unbroken
 from conveyor.errors import PayloadError
 from conveyor.failures import after_error, failure_of
 from conveyor.records import Claim, NewJob, Outcome, Reason
+from conveyor.signals import JobCancelled, JobTimeout
+from conveyor.worker import guards
 from conveyor.worker.plans import Plan
+
+_TOLD: Final = (guards.__file__, unbroken.__file__)
+"""Where jobs are told to stop."""
+
+_CHAIN: Final = 20
+"""Errors behind an error that are looked at."""
 
 _OURS: Final = (
     os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - compared with the text in a code object
     os.path.join(os.path.dirname(os.path.dirname(__file__)), "job_type.py"),  # noqa: PTH118, PTH120 - likewise
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "hooks.py"),  # noqa: PTH118, PTH120 - likewise
 )
 
 
@@ -47,7 +56,7 @@ def completed(  # noqa: PLR0917 - once for each job, where naming six arguments 
 
 def raised(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
     """A run that raised, whatever it raised: SystemExit and KeyboardInterrupt are failures of the job too."""
-    error.__traceback__ = _without_ours(error.__traceback__)
+    bare(error)
     retry = plan.retry_of(claim)
     outcome = after_error(claim, error, retry, worker=worker, started_at=started_at, ended_at=ended_at)
     # The frames hold the job's arguments, and this error would hold them until the next collection.
@@ -65,6 +74,28 @@ def unknown(claim: Claim) -> Outcome:
     return lifecycle.held(
         claim, f"no job of type {claim.type!r} is registered with this worker; it runs when a worker knows the type"
     )
+
+
+def bare(error: BaseException) -> None:
+    """Leave the job's own frames in its traceback: not ours around them, nor those that told it to stop."""
+    error.__traceback__ = _without_ours(error.__traceback__)
+    behind: BaseException | None = error
+    for _ in range(_CHAIN):
+        if behind is None:
+            return
+        if isinstance(behind, JobTimeout | JobCancelled):
+            _cut(behind.__traceback__)
+        behind = behind.__cause__ or behind.__context__
+
+
+def _cut(traceback: TracebackType | None) -> None:
+    """End it where the job was told."""
+    before: TracebackType | None = None
+    while traceback is not None:
+        if before is not None and traceback.tb_frame.f_code.co_filename in _TOLD:
+            before.tb_next = None
+            return
+        before, traceback = traceback, traceback.tb_next
 
 
 def _without_ours(traceback: TracebackType | None) -> TracebackType | None:

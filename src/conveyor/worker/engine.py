@@ -26,6 +26,7 @@ from conveyor.worker.runner import Bench, Runner
 from conveyor.worker.settler import Settler
 from conveyor.worker.shares import Shares
 from conveyor.worker.slots import SlotTable
+from conveyor.worker.teller import TOLD_WITHIN, teller_of
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
@@ -57,7 +58,8 @@ class Engine:
         plans = plans_of(app.job_types, settings.timeout)
         self._name = begin.name
         self._tell = tell
-        self._settler: Final = Settler(app.driver, estimates, slots.settled)
+        self._teller: Final = teller_of(app.hooks)
+        self._settler: Final = Settler(app.driver, estimates, slots.settled, self._teller)
         bench = Bench(app, plans, slots, self._settler, name=begin.name, lease=settings.lease)
         self._sync = Buffer(settings.threads)
         self._loop: LoopRunner | None = None
@@ -73,12 +75,12 @@ class Engine:
             self._loop = LoopRunner(bench, buffer, settings.threads)
         self._alarm = Alarm() if settings.threads > 1 else None
         self._runners = [Runner(bench, self._sync, slot, self._guard(slots, slot)) for slot in range(settings.threads)]
-        self._claimer: Final = Claimer(
-            app.driver,
         shares = shares_of(settings, app)
         queues = Queues(app, shares, exclude=settings.exclude)
         self.queues: Final = tuple(queues.names)
         """What is served from the start."""
+        self._claimer: Final = Claimer(
+            app.driver,
             queues,
             Shares(shares),
             (Lane(self._sync, estimates), async_lane),
@@ -101,6 +103,8 @@ class Engine:
 
     def run(self) -> None:
         """Run jobs until drained; with one thread for sync jobs that is this one, which must be the main thread."""
+        if self._teller is not None:
+            self._teller.start()
         self._settler.start()
         if self._loop is not None:
             self._loop.start()
@@ -122,6 +126,8 @@ class Engine:
         # Whatever else was closed for the last job of many: nothing may be left claimed.
         self._claimer.stop()
         self._settler.stop()
+        if self._teller is not None:
+            self._teller.stop(TOLD_WITHIN)
 
     def drain(self) -> None:
         """Hand back what waits, let what runs finish, then let `run` return. From any thread; again changes nothing."""

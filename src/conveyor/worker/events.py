@@ -1,10 +1,10 @@
-"""One line in the log for each thing that happens to a job: id, type, queue, attempt, duration. Never its arguments."""
+"""One line in the log for each thing that happens to a job: id, type, queue, attempt, duration."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from conveyor.job_type import JobType
 from conveyor.records import Claim, JobStatus, Outcome, Reason
@@ -13,13 +13,19 @@ from conveyor.worker.settings import QueueShare, WorkerSettings
 logger: Final = logging.getLogger("conveyor.job")
 worker: Final = logging.getLogger("conveyor.worker")
 
-FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_LONGEST: Final = 2000
+"""Characters of a job's arguments, at most."""
 
 
-def configure(level: int) -> None:
-    """Let a process that nobody has told how to log write to standard error, from this level on."""
-    if not logging.getLogger().handlers:
-        logging.basicConfig(level=level, format=FORMAT)
+class _Shown:
+    """What lines about jobs show. A process has one log, and says once what goes into it."""
+
+    arguments = False
+
+
+def show_arguments(*, show: bool) -> None:
+    """Whether lines about jobs end with the arguments, as the store keeps them. They may be secret: by itself not."""
+    _Shown.arguments = show
 
 
 def starting(
@@ -27,9 +33,11 @@ def starting(
 ) -> None:
     """A worker starts: what it does, and what it cannot promise."""
     worker.info(
-        "worker %s: %d job types, queues %s, %d x (%d sync, %d async) jobs at a time",
+        "worker %s: %d job type%s, queue%s %s, %d x (%d sync, %d async) jobs at a time",
         name,
         len(job_types),
+        "" if len(job_types) == 1 else "s",
+        "" if len(queues) == 1 else "s",
         ", ".join(share.name if share.weight is None else f"{share.name}:{share.weight}" for share in queues),
         settings.processes,
         settings.threads,
@@ -46,26 +54,38 @@ def starting(
         )
 
 
+def ready(name: str, processes: int) -> None:
+    """All children are up, for the first time."""
+    worker.info("worker %s is ready, with %d process%s", name, processes, "" if processes == 1 else "es")
+
+
 def settled(outcome: Outcome) -> None:
     """A run has ended, and the store knows it."""
-    level, words = _told(outcome)
+    level, event, words = _told(outcome)
     if not logger.isEnabledFor(level):
         return
-    text = "%s %s"
-    values: list[object] = [_name(outcome.claim), words]
+    claim, failure = outcome.claim, outcome.failure
+    fields = _fields(claim, event)
+    took = ""
     if outcome.started_at is not None and outcome.ended_at is not None:
-        text += " after %.3f s"
-        values.append((outcome.ended_at - outcome.started_at) / 1e6)
-    if outcome.failure is not None:
-        text += ": %s: %s" if outcome.failure.error_type else ":%s %s"
-        values += [outcome.failure.error_type, outcome.failure.message]
-        if outcome.failure.traceback:
-            text += "\n%s"
-            values.append(outcome.failure.traceback.rstrip())
+        fields["duration_s"] = (outcome.ended_at - outcome.started_at) / 1e6
+        took = f" after {fields['duration_s']:.3f} s"
+    text = "%s " + words.format(took=took)
+    values: list[object] = [_name(claim)]
+    if failure is not None:
+        text += ": %s: %s" if failure.error_type else ":%s %s"
+        values += [failure.error_type, failure.message]
+        fields |= {"error_type": failure.error_type, "error": failure.message}
     elif outcome.note:
         text += ": %s"
         values.append(outcome.note)
-    logger.log(level, text, *values)
+        fields["note"] = outcome.note
+    text, values = _with_arguments(claim, text, values, fields)
+    if failure is not None and failure.traceback:
+        text += "\n%s"
+        values.append(failure.traceback.rstrip())
+        fields["traceback"] = failure.traceback
+    logger.log(level, text, *values, extra=fields)
 
 
 def refused(outcome: Outcome) -> None:
@@ -75,40 +95,64 @@ def refused(outcome: Outcome) -> None:
         "lapsed, or it was cancelled or forgotten",
         _name(outcome.claim),
         outcome.status.value,
+        extra=_fields(outcome.claim, "refused"),
     )
 
 
 def lost(claim: Claim) -> None:
     """A claim that waited here too long: not run, for somebody else may have the job."""
-    logger.warning("%s was not run: its lease lapsed while it waited here", _name(claim))
+    logger.warning(
+        "%s was not run: its lease lapsed while it waited here", _name(claim), extra=_fields(claim, "lapsed")
+    )
 
 
 def _name(claim: Claim) -> str:
     return f"{claim.type} {claim.id} (queue {claim.queue}, attempt {claim.attempt})"
 
 
-def _told(outcome: Outcome) -> tuple[int, str]:  # noqa: PLR0911 - a table: one line for each way to end
+def _fields(claim: Claim, event: str) -> dict[str, Any]:
+    return {
+        "event": event,
+        "job_id": str(claim.id),
+        "job_type": claim.type,
+        "queue": claim.queue,
+        "attempt": claim.attempt,
+    }
+
+
+def _with_arguments(claim: Claim, text: str, values: list[object], fields: dict[str, Any]) -> tuple[str, list[object]]:
+    if not _Shown.arguments:
+        return text, values
+    payload = claim.payload if len(claim.payload) <= _LONGEST else claim.payload[:_LONGEST] + "…"
+    fields["arguments"] = payload
+    return f"{text}; arguments %s", [*values, payload]
+
+
+def _told(outcome: Outcome) -> tuple[int, str, str]:  # noqa: C901, PLR0911 - a table: one line for each way to end
+    """The level, a word for machines, and words for people; "{took}" in these is for the time that the run took."""
     failure = outcome.failure
+    again = f"{{took}}, runs again in {outcome.delay or 0.0:.1f} s"
     match outcome.status:
+        case JobStatus.COMPLETED if outcome.note:
+            return logging.WARNING, "completed", "completed{took}, but its result is lost"
         case JobStatus.COMPLETED:
             # Success is the rule: at thousands of jobs a second a line for each is the biggest cost there is.
-            return (
-                (logging.WARNING, "completed, but its result is lost") if outcome.note else (logging.DEBUG, "completed")
-            )
+            return logging.DEBUG, "completed", "completed{took}"
+        case JobStatus.RETRYING if failure is not None and failure.reason is Reason.TIMED_OUT:
+            return logging.WARNING, "timed_out", f"timed out{again}"
         case JobStatus.RETRYING:
-            timed_out = failure is not None and failure.reason is Reason.TIMED_OUT
-            return logging.WARNING, f"{'timed out' if timed_out else 'failed'} and runs again in {outcome.delay:.1f} s"
+            return logging.WARNING, "failed", f"failed{again}"
         case JobStatus.PENDING if outcome.held:
-            return logging.WARNING, "is held"
+            return logging.WARNING, "held", "is held"
         case JobStatus.PENDING if failure is not None:
-            return logging.ERROR, "crashed and runs again"
-        case JobStatus.PENDING if outcome.delay:
-            return logging.INFO, f"runs again in {outcome.delay:.1f} s, as it asked"
+            return logging.ERROR, "crashed", "crashed{took}, runs again at once"
+        case JobStatus.PENDING if outcome.delay is not None:
+            return logging.INFO, "snoozed", f"runs again in {outcome.delay:.1f} s, as it asked"
         case JobStatus.PENDING:
-            return logging.DEBUG, "was handed back"
+            return logging.DEBUG, "handed_back", "was handed back"
         case JobStatus.CANCELLED:
-            return logging.INFO, "was cancelled"
+            return logging.INFO, "cancelled", "was cancelled{took}"
         case JobStatus.FAILED | JobStatus.EXPIRED:
-            return logging.ERROR, f"went to the dead letters ({outcome.reason})"
+            return logging.ERROR, "buried", f"ended{{took}} and went to the dead letters ({outcome.reason})"
         case JobStatus.PROCESSING:  # pragma: no cover - no run ends so
             raise AssertionError

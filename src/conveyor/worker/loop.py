@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import heapq
 import time
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
 
+from conveyor import hooks
 from conveyor.context import running
 from conveyor.errors import PayloadError
+from conveyor.middleware import Middleware
 from conveyor.records import Claim, ClaimKey
 from conveyor.signals import JobCancelled
 from conveyor.worker import endings
@@ -90,6 +93,8 @@ class LoopRunner:
         # The loop itself would let go of a task that nothing else holds.
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
+        # A job begins where another one has ended, and must not see what that had set as context variables.
+        self._context = contextvars.copy_context()
         self._ended = asyncio.Event()
         self._thread = essential("conveyor-loop", self._main)
         buffer.on_put = self._soon(self._fill)
@@ -144,7 +149,7 @@ class LoopRunner:
             buffer.free -= 1
             run = Run(claim, heapq.heappop(self._slots))
             self._runs[ClaimKey(claim.id, claim.attempt)] = run
-            task = self._loop.create_task(self._perform(run))
+            task = self._loop.create_task(self._perform(run), context=self._context.copy())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if len(buffer.waiting) <= buffer.low:
@@ -202,26 +207,26 @@ class LoopRunner:
         value: Any = None
         failed: BaseException | None = None
         is_read = False
+        begun: list[Middleware] = []
         with running(claim, bench.app) as current:
             try:
                 bench.slots.step(slot)
-                coroutine = plan.load(claim.payload)()
+                call = plan.load(claim.payload)
                 is_read = True
+                coroutine = call() if bench.hooks is None else bench.hooks.arun(current, call, begun)
                 value = await Steps(coroutine, bench.slots, slot)
             except BaseException as error:  # noqa: BLE001 - whatever a job raises, the loop goes on
-                failed = error
-            finally:
-                run.task = None
-                bench.slots.stepped()
-                if timer is not None:
-                    timer.cancel()
+                failed = _cause(error, run)
+            took = time.monotonic_ns() - since
+            if begun:
+                await Steps(hooks.aended(current, begun, value, failed, took), bench.slots, slot)
+            run.task = None
+            bench.slots.stepped()
+            if timer is not None:
+                timer.cancel()
 
-        if isinstance(failed, asyncio.CancelledError) and run.cause is not None:
-            # The cancellation was ours, and it says less than why.
-            run.cause.__traceback__ = failed.__traceback__
-            failed = run.cause
         started_at = began // 1000
-        ended_at = (began + time.monotonic_ns() - since) // 1000
+        ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
         elif not is_read and isinstance(failed, PayloadError):
@@ -232,3 +237,11 @@ class LoopRunner:
             await asyncio.to_thread(bench.end, slot, outcome, since)
         else:
             bench.settler.add(outcome)
+
+
+def _cause(error: BaseException, run: Run) -> BaseException:
+    """What ended the job: a cancellation of ours says less than why."""
+    if not isinstance(error, asyncio.CancelledError) or run.cause is None:
+        return error
+    run.cause.__traceback__ = error.__traceback__
+    return run.cause

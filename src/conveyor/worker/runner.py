@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
+from conveyor import hooks
 from conveyor.context import running
 from conveyor.errors import PayloadError, StoreError
 from conveyor.records import Claim, ClaimKey, Outcome
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conveyor.app import Conveyor
+    from conveyor.hooks import Hooks
+    from conveyor.middleware import Middleware
     from conveyor.worker.settler import Settler
     from conveyor.worker.slots import SlotTable
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 class Bench:
     """What all runners of a child work with."""
 
-    __slots__ = ("app", "lease", "name", "plans", "settler", "slots")
+    __slots__ = ("app", "hooks", "lease", "name", "plans", "settler", "slots")
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Bench:
         lease: float,
     ) -> None:
         self.app: Final = app
+        self.hooks: Final[Hooks | None] = app.hooks if app.hooks is not None and app.hooks.want_runs else None
         self.plans: Final = plans
         self.slots: Final = slots
         self.settler: Final = settler
@@ -108,7 +113,8 @@ class Runner:
                     return
             if len(waiting) <= buffer.low:
                 buffer.reached_low()
-            perform(claim)
+            # What a job sets as context variables is gone with it.
+            copy_context().run(perform, claim)
 
     def _rest(self) -> Claim | None:
         """Nothing waits: until something does."""
@@ -144,26 +150,30 @@ class Runner:
         value: Any = None
         failed: BaseException | None = None
         is_read = False
+        begun: list[Middleware] = []
         with running(claim, bench.app) as current:
             try:
                 guard.begin(claim, since, until)
                 try:
                     call = plan.load(claim.payload)
                     is_read = True
-                    value = call()
+                    value = call() if bench.hooks is None else bench.hooks.run(current, call, begun)
                 finally:
                     guard.end()
             except BaseException as error:  # noqa: BLE001 - whatever a job raises, the child goes on
+                _explain(error, since, until)
                 failed = error
+            took = time.monotonic_ns() - since
+            if begun:
+                hooks.ended(current, begun, value, failed, took)
 
         started_at = began // 1000
-        ended_at = (began + time.monotonic_ns() - since) // 1000
+        ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
         elif not is_read and isinstance(failed, PayloadError):
             outcome = endings.unreadable(claim, failed, bench.name)
         else:
-            _explain(failed, since, until)
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         bench.end(self._slot, outcome, since)
 

@@ -83,6 +83,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         grace: seconds from a job's timeout, or from its cancellation, until its process is killed.
         health_port: where it answers probes over HTTP; 0 for any port that is free, `None` for none.
         health_host: the address to answer at. By itself only this machine may ask.
+        log_json: write each line of the log as a JSON object.
+        log_args: let lines about jobs show their arguments, as they lie in the store.
         name: how the worker calls itself, as no other does. `None` makes a name of host, process id and chance.
 
     Raises:
@@ -108,6 +110,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     grace: float = 5.0
     health_port: int | None = None
     health_host: str = "127.0.0.1"
+    log_json: bool = False
+    log_args: bool = False
     name: str | None = None
 
     def __post_init__(self) -> None:

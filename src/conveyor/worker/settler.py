@@ -17,6 +17,7 @@ from conveyor.worker import events
 from conveyor.worker.essential import essential
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.store import Patience
+from conveyor.worker.teller import Teller
 
 LATEST: Final = 0.010
 """Seconds an outcome waits for company, at most."""
@@ -36,14 +37,20 @@ class Settler:
         driver: where to settle.
         estimates: learns how long jobs take.
         tally: told, after each step, how many runs have ended and been settled so far, and how many of them failed.
+        teller: told of each outcome that the store has taken.
     """
 
     def __init__(
-        self, driver: Driver, estimates: Estimates, tally: Callable[[int, int], object] = lambda _ended, _failed: None
+        self,
+        driver: Driver,
+        estimates: Estimates,
+        tally: Callable[[int, int], object] = lambda _ended, _failed: None,
+        teller: Teller | None = None,
     ) -> None:
         self._driver = driver
         self._estimates = estimates
         self._tally = tally
+        self._teller = teller
         self._runs = 0
         self._failures = 0
         self._measured = Measurements()
@@ -151,6 +158,8 @@ class Settler:
             else:
                 self._store.succeeded()
                 self._note(batch, held, again=again)
+                if self._teller is not None:
+                    self._teller.tell_all(batch, held)
                 return
 
     def _note(self, batch: list[Outcome], held: Sequence[bool], *, again: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from conveyor.config import load_app
 from conveyor.drivers.base import Driver
 from conveyor.errors import ConfigError, SchemaMismatch, StoreError
-from conveyor.worker import events
+from conveyor.worker import events, logs
 from conveyor.worker.burst import Burst
 from conveyor.worker.enforcer import Enforcer
 from conveyor.worker.engine import slots_needed
@@ -65,7 +65,8 @@ def run_worker(settings: WorkerSettings) -> int:
     Raises:
         ConfigError, SchemaMismatch: the application or the store cannot work.
     """
-    events.configure(logging.INFO)
+    logs.configure(logging.INFO, as_json=settings.log_json)
+    events.show_arguments(show=settings.log_args)
     app = load_app(settings.app)
     if settings.url is not None:
         app.url = settings.url
@@ -119,6 +120,7 @@ class Supervisor:
             queues=lambda: self._queues.names,
         )
         self._has_worked = False
+        self._was_ready = False
         self._enforcer = Enforcer(threads=settings.threads, grace=settings.grace, wake=orders.wake)
         self._rotation = Rotation()
         self._recycling = Recycling(settings.max_memory, settings.max_time)
@@ -131,6 +133,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until drained or ended; see `run_worker`."""
+        logs.configure(logging.INFO, worker=self._name)
         events.starting(self._settings, self._name, self._shares, self._app.job_types)
         if not self._open():
             return 0
@@ -141,10 +144,11 @@ class Supervisor:
             lease=self._settings.lease,
             name=self._name,
             health=self.health,
+            queues=self._queues,
             children=lambda: tuple(self._children),
             on_lost=self._tally.lost,
             on_cancel=self._enforcer.want_cancelled,
-            queues=self._queues,
+            hooks=self._app.hooks,
         )
         self._burst = Burst(self._driver, self._queues) if self._settings.burst else None
         self._upkeep.start()
@@ -296,14 +300,15 @@ class Supervisor:
                 child.was_ready = self._has_worked = True
                 self._upkeep.announce("running")
                 child.state = State.STANDBY if child.is_standby else State.WORKING
+                self._say_when_ready()
                 self._recycling.began(child)
+                self._queues.replace(queues)
+                self._upkeep.know(types)
             case Unfit(reason):
                 child.unfit = reason
             case Retiring():
                 if child.successor is None and self._deadline is None and not self._settings.once:
                     child.successor = child
-                self._queues.replace(queues)
-                self._upkeep.know(types)
             case Idle():
                 child.is_idle = True
             case Frozen(quiet):
@@ -316,12 +321,18 @@ class Supervisor:
             case _:
                 assert_never(message)
 
+    def _say_when_ready(self) -> None:
+        """Once, when all children are up."""
+        working = sum(child.state is State.WORKING for child in self._children)
+        if not self._was_ready and working == self._settings.processes:
+            self._was_ready = True
+            events.ready(self._name, working)
+
     def _replace(self, old: Offspring, new: Offspring) -> None:
         old.successor = None
         old.state = State.DRAINING
         old.send(Drain())
         new.thaw()
-
 
     def _reap(self) -> None:
         """See which children have ended, and what has to follow from it."""

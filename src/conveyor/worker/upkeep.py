@@ -14,16 +14,18 @@ from typing import Final
 
 from conveyor.drivers.base import Driver
 from conveyor.errors import StoreError
+from conveyor.hooks import Hooks
 from conveyor.maintenance import Tending
-from conveyor.records import Claim, ClaimKey
+from conveyor.records import Claim, ClaimKey, Outcome
 from conveyor.worker import events
 from conveyor.worker.aftermath import Aftermath, outcomes_of
 from conveyor.worker.essential import essential
 from conveyor.worker.health import Health
 from conveyor.worker.offspring import Offspring
 from conveyor.worker.plans import Plan
-from conveyor.worker.store import Patience
 from conveyor.worker.queues import Queues
+from conveyor.worker.store import Patience
+from conveyor.worker.teller import TOLD_WITHIN, teller_of
 
 BEAT_BUSY: Final = 2.0
 BEAT_IDLE: Final = 8.0
@@ -40,6 +42,7 @@ class Upkeep:
         children: answers the children that live now.
         on_lost: told of each run that was cut short with its process, and failed by that.
         on_cancel: told which running jobs someone wants stopped; again with every beat until they have ended.
+        hooks: told of the runs that are settled here.
     """
 
     def __init__(
@@ -50,21 +53,23 @@ class Upkeep:
         lease: float,
         name: str,
         health: Health,
+        queues: Queues,
         children: Callable[[], Sequence[Offspring]],
         on_lost: Callable[[], object],
         on_cancel: Callable[[Sequence[ClaimKey]], None],
-        queues: Queues,
+        hooks: Hooks | None = None,
     ) -> None:
         self._driver = driver
         self._plans = plans
         self._lease = lease
         self._name = name
         self._health = health
+        self._queues = queues
         self._children = children
         self._on_lost = on_lost
         self._on_cancel = on_cancel
-        self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=events.settled)
-        self._queues = queues
+        self._teller = teller_of(hooks)
+        self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=self._settled)
         self._aftermaths: deque[Aftermath] = deque()
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -74,6 +79,8 @@ class Upkeep:
         self._thread = essential("conveyor-upkeep", self._run)
 
     def start(self) -> None:
+        if self._teller is not None:
+            self._teller.start()
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -82,6 +89,8 @@ class Upkeep:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        if self._teller is not None:
+            self._teller.stop(TOLD_WITHIN)
 
     def bury(self, aftermath: Aftermath) -> None:
         """Settle the claims of a child that is no more, as soon as the store lets."""
@@ -99,6 +108,10 @@ class Upkeep:
         self._due[self._beat] = self._next_idle_beat = 0.0
         self._wake.set()
 
+    def know(self, types: Sequence[str]) -> None:
+        """A child knows these job types: what is held of them may run."""
+        self._tending.types = types
+
     def run_once(self) -> float:
         """Do what is due; answer the seconds until something else is.
 
@@ -108,10 +121,6 @@ class Upkeep:
         while self._aftermaths:
             self._bury(self._aftermaths[0])
             self._aftermaths.popleft()
-    def know(self, types: Sequence[str]) -> None:
-        """A child knows these job types: what is held of them may run."""
-        self._tending.types = types
-
         # In this order: leases are extended before others' are found to have lapsed.
         for duty, due in list(self._due.items()):
             if time.monotonic() >= due:
@@ -158,9 +167,14 @@ class Upkeep:
         outcomes = outcomes_of(aftermath, claims, self._plans)
         for outcome, held in zip(outcomes, self._driver.settle(outcomes), strict=True):
             if held:
-                events.settled(outcome)
+                self._settled(outcome)
                 if outcome.failure is not None:
                     self._on_lost()
+
+    def _settled(self, outcome: Outcome) -> None:
+        events.settled(outcome)
+        if self._teller is not None:
+            self._teller.tell(outcome)
 
     def _extend(self) -> float:
         keys: list[ClaimKey] = []
@@ -171,7 +185,6 @@ class Upkeep:
             else:
                 keys += [job.key for job in child.slots.running()]
         if holders:
-
             # What waits or is unsettled in there is known to the store alone.
             keys += _keys(self._driver.held_by(holders))
         if keys:
@@ -190,6 +203,9 @@ class Upkeep:
         return set(ours)
 
     def _tend(self) -> float:
+        if self._queues.look():
+            # Who asks which queues are served shall know.
+            self.announce(self._health.state)
         return self._tending.run_once()
 
     def _beat(self) -> float:
@@ -203,8 +219,5 @@ class Upkeep:
         return BEAT_BUSY
 
 
-        if self._queues.look():
-            # Who asks which queues are served shall know.
-            self.announce(self._health.state)
 def _keys(claims: Sequence[Claim]) -> list[ClaimKey]:
     return [ClaimKey(claim.id, claim.attempt) for claim in claims]
