@@ -30,14 +30,16 @@ def write(name: str) -> int:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[WorkerSettings]:
     """What the worker was told, instead of a worker."""
     settings: list[WorkerSettings] = []
-    levels: list[int] = []
+
+    def configure(level: int, *, as_json: bool) -> None:
+        """Leaves the logging of the test run as it is."""
 
     def run_worker(given: WorkerSettings) -> int:
         settings.append(given)
         return 7
 
     monkeypatch.setattr("conveyor.worker.supervisor.run_worker", run_worker)
-    monkeypatch.setattr("conveyor.worker.logs.configure", lambda level, as_json: levels.append(level))
+    monkeypatch.setattr("conveyor.worker.logs.configure", configure)
     return settings
 
 

@@ -35,8 +35,9 @@ class Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line, without a traceback."""
-        if hasattr(record, "job_id") and not hasattr(record, "event"):
-            record.message = f"{getattr(record, 'job_type', '')} {record.job_id}: {record.message}"
+        fields = vars(record)
+        if "job_id" in fields and "event" not in fields:
+            record.message = f"{fields.get('job_type', '')} {fields['job_id']}: {record.message}"
         return super().formatMessage(record)
 
 
