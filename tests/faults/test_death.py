@@ -81,7 +81,7 @@ def test_a_job_that_runs_at_most_once_is_buried_by_its_first_crash(bench: Bench)
 
 
 def test_after_a_whole_worker_is_killed_another_one_finishes_everything_once_the_lease_is_over(bench: Bench) -> None:
-    ids = bench.push(*(jobs.note_slow.call(bench.path, str(number), 0.05) for number in range(40)))
+    ids = bench.push(*(jobs.note_slow.call(bench.path, str(number), 0.05) for number in range(100)))
     tree = bench.worker(processes=2, lease=1.0)
     wait_until(lambda: len(bench.notes) > 10)
     tree.kill_all()
@@ -90,13 +90,13 @@ def test_after_a_whole_worker_is_killed_another_one_finishes_everything_once_the
     other = bench.worker(processes=2, lease=1.0)
     ended = bench.ended(*ids)
 
-    assert time.monotonic() - begun < 1.0 + 2.0 + 40 * 0.05
+    assert time.monotonic() - begun < 1.0 + 2.0 + 100 * 0.05
     assert {job.status for job in ended} == {JobStatus.COMPLETED}
     assert sum(job.crashes for job in ended) >= 1
     assert max(job.crashes for job in ended) == 1
     assert other.stop() == 0
-    assert bench.counts().completed == 40
-    assert {note for note in bench.notes if note.startswith("end")} == {f"end {number}" for number in range(40)}
+    assert bench.counts().completed == 100
+    assert {note for note in bench.notes if note.startswith("end")} == {f"end {number}" for number in range(100)}
 
 
 def test_a_worker_started_again_under_its_name_does_not_take_its_predecessors_claims_for_its_own(bench: Bench) -> None:
