@@ -13,6 +13,9 @@ def resident_bytes(pid: int) -> int:
     """The resident set of a process; 0 for one that is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    except ProcessLookupError:
+        # It ended between the opening and the reading.
+        return 0
     except FileNotFoundError:
         return 0 if Path("/proc/self/statm").exists() else _asked(pid)
 
