@@ -10,6 +10,8 @@ from tests.worker import tree
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Generator[tree.Bench]:
-    """A store, an application and the workers a test starts; whatever is left of those is killed in the end."""
+    """A store, an application and the workers a test starts; in the end every job is accounted for."""
     with tree.bench(tmp_path) as made:
         yield made
+        if (tmp_path / "jobs.db").is_file():
+            made.account()

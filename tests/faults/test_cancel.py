@@ -10,7 +10,14 @@ from tests.worker.tree import Bench, wait_until
 
 
 @pytest.mark.parametrize(
-    ("kind", "note"), [("sync", "JobCancelled"), ("async", "CancelledError"), ("stubborn", "caught JobCancelled")]
+    ("kind", "note"),
+    [
+        ("sync", "JobCancelled"),
+        ("async", "CancelledError"),
+        ("stubborn", "caught JobCancelled"),
+        ("blocking", ""),
+        ("locked", ""),
+    ],
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_running_job_can_be_cancelled(bench: Bench, kind: str, note: str, threads: int) -> None:
@@ -19,6 +26,8 @@ def test_a_running_job_can_be_cancelled(bench: Bench, kind: str, note: str, thre
         "sync": jobs.wait_in_steps.call(bench.path, 3600),
         "async": jobs.wait_async.call(bench.path, 3600),
         "stubborn": jobs.wait_stubborn.call(bench.path),
+        "blocking": jobs.saturate_the_loop.call(bench.path, 3600),
+        "locked": jobs.hold_the_lock_for_good.call(bench.path),
     }
     (id,) = bench.push(calls[kind])
     tree = bench.worker(threads=threads)
@@ -30,8 +39,8 @@ def test_a_running_job_can_be_cancelled(bench: Bench, kind: str, note: str, thre
     (job,) = bench.ended(id)
     assert (job.status, job.failures, job.crashes) == (JobStatus.CANCELLED, 0, 0)
     assert "cancelled while it ran" in (job.note or "")
-    assert ("killed" in (job.note or "")) == (kind == "stubborn")
-    assert bench.notes[1:2] == [note]
+    assert ("killed" in (job.note or "")) == (not note or kind == "stubborn")
+    assert bench.notes[1:2] == ([note] if note else [])
     assert tree.stop() == 0
     assert bench.counts().cancelled == 1
 

@@ -62,14 +62,33 @@ def test_what_waited_in_a_frozen_worker_is_not_run_by_it_once_its_lease_is_over(
     assert bench.counts().processing == 0
 
 
-def test_a_healthy_job_longer_than_the_lease_runs_once_even_while_it_holds_the_interpreter_lock(bench: Bench) -> None:
-    (sleeping, locked) = bench.push(
-        jobs.note_slow.call(bench.path, "sleeping", 3.0), jobs.hold_the_lock.call(bench.path, 3.0)
+def test_work_that_must_not_repeat_is_not_begun_again_by_others_when_its_worker_is_frozen(bench: Bench) -> None:
+    (id,) = bench.push(jobs.note_once.call(bench.path, "once", 0.5))
+    frozen = bench.worker(lease=1.0)
+    wait_until(lambda: bench.notes)
+
+    freeze(frozen)
+    other = bench.worker(lease=1.0)
+    (buried,) = bench.ended(id)
+    thaw(frozen)
+
+    assert (buried.status, buried.reason, buried.attempt) == (JobStatus.FAILED, Reason.CRASHED, 1)
+    wait_until(lambda: "no longer ours" in frozen.said)
+    assert bench.get(id) == buried
+    assert (frozen.stop(), other.stop()) == (0, 0)
+    assert bench.notes == ["begin once", "end once"]
+
+
+def test_a_healthy_job_longer_than_the_lease_runs_once_even_while_it_holds_the_lock_or_the_loop(bench: Bench) -> None:
+    ids = bench.push(
+        jobs.note_slow.call(bench.path, "sleeping", 3.0),
+        jobs.hold_the_lock.call(bench.path, 3.0),
+        jobs.saturate_the_loop.call(bench.path, 3.0),
     )
     trees = [bench.worker(lease=1.0), bench.worker(lease=1.0)]
 
-    ended = bench.ended(sleeping, locked)
+    ended = bench.ended(*ids)
 
-    assert [(job.status, job.crashes) for job in ended] == [(JobStatus.COMPLETED, 0)] * 2
-    assert sorted(bench.notes) == ["begin locked", "begin sleeping", "end locked", "end sleeping"]
+    assert [(job.status, job.attempt, job.crashes) for job in ended] == [(JobStatus.COMPLETED, 1, 0)] * 3
+    assert sorted(bench.notes) == ["begin", "begin locked", "begin sleeping", "end", "end locked", "end sleeping"]
     assert [tree.stop() for tree in trees] == [0, 0]

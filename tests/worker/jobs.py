@@ -309,6 +309,21 @@ def hold_the_lock(path: str, seconds: float) -> None:
     note(path, "end locked")
 
 
+@app.job("hold.the.lock.for.good")
+def hold_the_lock_for_good(path: str) -> None:
+    note(path, "begin")
+    sum(range(10**12))
+
+
+@app.job("saturate.the.loop")
+async def saturate_the_loop(path: str, seconds: float) -> None:
+    note(path, "begin")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        pass
+    note(path, "end")
+
+
 @app.job("note.the.time")
 def note_the_time(path: str, seconds: float) -> None:
     note(path, str(time.time()))

@@ -7,7 +7,7 @@ import pytest
 
 from conveyor import JobStatus, Reason
 from tests.worker import jobs
-from tests.worker.tree import Bench, wait_until
+from tests.worker.tree import Bench, promptly, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -27,15 +27,19 @@ def test_the_first_signal_lets_running_jobs_finish_and_claims_no_more(bench: Ben
 
 
 def test_a_worker_is_gone_within_100_ms_of_its_last_job(bench: Bench) -> None:
-    bench.push(jobs.note_the_time.call(bench.path, 0.5))
-    tree = bench.worker()
-    wait_until(lambda: bench.notes)
+    def stop_one() -> float:
+        """Seconds from the end of the job to the end of the worker."""
+        began = len(bench.notes) + 1
+        (id,) = bench.push(jobs.note_the_time.call(bench.path, 0.5))
+        tree = bench.worker()
+        wait_until(lambda: len(bench.notes) == began)
+        tree.signal(signal.SIGTERM)
+        assert tree.wait() == 0
+        gone_at = time.time()
+        assert bench.get(id).status is JobStatus.COMPLETED
+        return gone_at - float(bench.notes[-1])
 
-    tree.signal(signal.SIGTERM)
-    tree.wait()
-
-    # The best of what a busy machine shows: whatever it takes longer, it is not waiting for something.
-    assert time.time() - float(bench.notes[-1]) < 0.1 * 5
+    promptly(0.1, stop_one, rounds=10)
 
 
 def test_what_waits_in_a_child_is_handed_back_at_once_when_it_drains(bench: Bench) -> None:
