@@ -73,3 +73,13 @@ def test_service_files_start_workers_with_options_that_exist() -> None:
 
     assert names == {"work"}
     assert len(commands) == 2
+
+
+def test_tests_that_a_page_names_are_there() -> None:
+    tests = "\n".join(each.read_text(encoding="utf-8") for each in (ROOT / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"^def (test_\w+)\(", tests, re.MULTILINE))
+
+    named = {name for page in pages() for name in re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))}
+
+    assert len(named) > 20
+    assert named - known == set()
