@@ -271,7 +271,7 @@ class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     id: JobId
     attempt: int
     type: str
-    """"" when the worker does not know it."""
+    """Empty when the worker cannot tell."""
     started_at: int
 
 
@@ -296,7 +296,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     last_claim_at: int | None = None
     """When the store last answered a claim of it."""
     trouble: str = ""
-    """Why it is not ready to work; "" when it is."""
+    """Why it is not ready to work; empty when it is."""
     beat_at: int = 0
     """Set by the store."""
 

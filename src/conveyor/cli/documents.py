@@ -9,7 +9,7 @@ import msgspec
 
 from conveyor.cli.words import when
 from conveyor.records import Counts, Failure, Progress, QueueCounts, StoredJob, WorkerRecord
-from conveyor.worker import document
+from conveyor.worker_document import worker_document as document_of
 
 
 def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def queue_document(queue: QueueCounts) -> dict[str, Any]:
 
 def worker_document(worker: WorkerRecord, *, stale: bool) -> dict[str, Any]:
     """A worker as of its last beat; `stale` when that is too long ago."""
-    return {"stale": stale, **document.worker_document(worker)}
+    return {"stale": stale, **document_of(worker)}
 
 
 def total(queue: QueueCounts) -> Counts:

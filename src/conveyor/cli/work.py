@@ -75,7 +75,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 )
 @click.option(
     "--health-port",
-    type=click.IntRange(0, 65535),
+    type=int,
     metavar="PORT",
     help="Answer probes at this port: /live, /ready, and / in JSON; 0 takes a free one. [default: none]",
 )

@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from conveyor.errors import ConfigError
-from conveyor.worker.document import worker_document
 from conveyor.worker.essential import essential
 from conveyor.worker.health import Health
+from conveyor.worker_document import worker_document
 
 WITHIN: Final = 2.0
 """Seconds for a request to come and its answer to go."""
