@@ -11,7 +11,7 @@ import pytest
 from conveyor.cli.command import twin
 from conveyor.cli.defaults import WORK
 from conveyor.cli.group import COMMANDS
-from conveyor.cli.options import DURATION
+from conveyor.cli.options import DURATION, SIZE
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
 from conveyor.records import NewJob
@@ -46,6 +46,29 @@ def test_a_duration_is_a_century_at_most() -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a duration; give seconds, or a number with"):
         DURATION.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1048576", 1 << 20),
+        ("512K", 512 << 10),
+        ("512M", 512 << 20),
+        ("512m", 512 << 20),
+        ("512MB", 512 << 20),
+        ("512MiB", 512 << 20),
+        ("1.5G", 3 << 29),
+        ("1T", 1 << 40),
+    ],
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    assert SIZE.convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "M", "-5", "5X", "1e3", "0.1", "5 5", "half"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a size; give bytes, or a number with K, M, G or T"):
+        SIZE.convert(text, None, None)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
@@ -156,7 +179,7 @@ def test_pushing_where_no_store_is_makes_one(cli: Cli, tmp_path: Path) -> None:
         ("colour = 1\n", "'colour'"),
         (
             "[work]\nproceses = 2\nthread = 1\n",
-            "unknown keys in [work]: 'proceses', 'thread'; known are queue, processes",
+            "unknown keys in [work]: 'proceses', 'thread'; known are queue, exclude, processes",
         ),
         ("url = 7\n", "url = 7"),
         ("work = 7\n", "work = 7"),

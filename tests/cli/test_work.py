@@ -77,6 +77,10 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         "async-limit": 4,
         "timeout": "5m",
         "max-jobs": 6,
+        "max-memory": "512M",
+        "max-time": "1h",
+        "exclude": "b",
+        "watch": ".",
         "shutdown-timeout": "7s",
         "lease": "8s",
         "health-port": 9,
@@ -93,6 +97,10 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         timeout=300,
         burst=True,
         max_jobs=6,
+        max_memory=512 << 20,
+        max_time=3600,
+        exclude=("b",),
+        watch=(".",),
         shutdown_timeout=7,
         lease=8,
         health_port=9,
@@ -132,6 +140,8 @@ def test_every_option_reaches_the_worker(cli: Cli, told: list[WorkerSettings]) -
         (("a:0",), 1, "weight"),
         (("--log-level", "loud"), 2, "loud"),
         (("a", "a:2"), 1, "name each queue once"),
+        (("--max-memory", "0"), 2, "'0' is not a size"),
+        (("--exclude", "a b"), 1, "'a b'"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(
@@ -142,6 +152,42 @@ def test_a_setting_that_cannot_work_is_refused(
     assert answer.code == code
     assert problem in answer.err
     assert told == []
+
+
+def test_once_is_told_and_wins_over_what_the_file_says(cli: Cli, told: list[WorkerSettings]) -> None:
+    Path("conveyor.toml").write_text("[work]\nprocesses = 4\nmax-jobs = 100\nonce = true\n")
+
+    cli("work", "--app", "shop.jobs:app", url=False)
+    Path("conveyor.toml").unlink()
+    cli("work", "--app", "shop.jobs:app", "--once", url=False)
+    cli("work", "--app", "shop.jobs:app", url=False, env={"CONVEYOR_WORK_ONCE": "1"})
+
+    assert told == [WorkerSettings(app="shop.jobs:app", once=True)] * 3
+    assert (told[0].processes, told[0].max_jobs) == (1, 1)
+
+
+def test_several_queues_are_excluded_and_directories_watched(cli: Cli, told: list[WorkerSettings]) -> None:
+    arguments = (
+        "--queue",
+        "high:6",
+        "--queue",
+        "*",
+        "-x",
+        "a,b",
+        "--exclude",
+        "c",
+        "--watch",
+        "src",
+        "--reload",
+        "lib",
+    )
+
+    cli("work", "--app", "shop.jobs:app", *arguments, url=False)
+
+    (settings,) = told
+    assert settings.queues == (QueueShare("high", 6), QueueShare("*"))
+    assert settings.exclude == ("a", "b", "c")
+    assert settings.watch == ("src", "lib")
 
 
 @pytest.fixture

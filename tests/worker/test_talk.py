@@ -79,12 +79,12 @@ def test_signals_are_taken_one_by_one_wake_a_selector_and_are_given_back() -> No
             signal.raise_signal(signal.SIGHUP)
 
             taken = orders.take()
-            assert (taken.stops, taken.restart) == ([signal.SIGTERM, signal.SIGINT], True)
+            assert (taken.stops, taken.restart) == ([signal.SIGTERM, signal.SIGINT], "SIGHUP")
             assert orders.stopping.is_set()
             assert not selector.select(0)
             orders.wake()
             assert selector.select(5.0)
-            assert orders.take() == ([], False)
+            assert orders.take() == ([], "")
     finally:
         orders.close()
         orders.close()

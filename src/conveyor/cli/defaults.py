@@ -11,12 +11,17 @@ from conveyor.errors import ConfigError
 
 WORK: Final = (
     "queue",
+    "exclude",
     "processes",
     "threads",
     "async-limit",
     "timeout",
     "burst",
+    "once",
     "max-jobs",
+    "max-memory",
+    "max-time",
+    "watch",
     "shutdown-timeout",
     "lease",
     "health-port",
@@ -47,7 +52,7 @@ def read_defaults(commands: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _as_option(key: str, value: Any) -> Any:
-    if key == "queue" and isinstance(value, str):
+    if key in {"queue", "exclude", "watch"} and isinstance(value, str):
         return [value]
     # click reads a number as the user would write it, and so finds the same faults in it.
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -15,6 +15,8 @@ from conveyor.times import LONGEST
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 7 * 86_400.0}
+_BYTES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw]?)")
 
 
@@ -54,6 +56,21 @@ class Duration(_Floats):
         return seconds
 
 
+class Size(_Ints):
+    """Bytes as a number, or with units of 1024: 1048576, 512K, 512M, 1.5G. Converts to bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; a number is bytes already."""
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None or not (size := int(float(found[1]) * _BYTES[found[2].upper()])):
+            self.fail(
+                f"{value!r} is not a size; give bytes, or a number with K, M, G or T: 1048576, 512M, 1.5G.", param, ctx
+            )
+        return size
+
+
 class Number(_Ints):
     """A whole number from 1 up."""
 
@@ -84,6 +101,7 @@ class Identity(_Ids):
 
 DURATION: Final = Duration()
 NUMBER: Final = Number()
+SIZE: Final = Size()
 IDENTITY: Final = Identity()
 
 
@@ -111,6 +129,11 @@ def store_options(function: _Function) -> _Function:
 def queue_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--queue`, which may be given again and may hold several names between commas; gives a tuple `queue`."""
     return click.option("--queue", "-q", multiple=True, metavar="QUEUE", callback=_split, help=help)
+
+
+def exclude_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--exclude`, in the same way."""
+    return click.option("--exclude", "-x", multiple=True, metavar="QUEUE", callback=_split, help=help)
 
 
 def type_option(help: str) -> Callable[[_Function], _Function]:

@@ -7,7 +7,16 @@ import logging
 import click
 
 from conveyor.cli.command import Command
-from conveyor.cli.options import DURATION, NUMBER, app_option, queue_option, split_names, url_option
+from conveyor.cli.options import (
+    DURATION,
+    NUMBER,
+    SIZE,
+    app_option,
+    exclude_option,
+    queue_option,
+    split_names,
+    url_option,
+)
 from conveyor.cli.store import url_by_source
 from conveyor.worker.settings import QueueShare, WorkerSettings
 
@@ -19,7 +28,9 @@ _LEVELS = ("debug", "info", "warning", "error")
     examples=(
         "conveyor work --app shop.jobs:app --queue emails --queue default",
         "conveyor work --app shop.jobs:app emails:3 default:1 --processes 4",
+        "conveyor work --app shop.jobs:app --queue high --queue '*' --exclude reports",
         "conveyor work --app shop.jobs:app --burst",
+        "conveyor work --app shop.jobs:app --watch .",
     ),
     epilog=(
         "The first SIGTERM or Ctrl-C stops it in order: no new jobs, and --shutdown-timeout for the running ones, "
@@ -29,7 +40,8 @@ _LEVELS = ("debug", "info", "warning", "error")
 @click.argument("queues", nargs=-1, metavar="[QUEUE[:WEIGHT]]...")
 @app_option(help="The application: the module, and the Conveyor in it.", required=True)
 @url_option
-@queue_option("Serve this queue; may be given again. [default: all queues of the app's jobs]")
+@queue_option("Serve this queue, or * for all; may be given again. [default: all queues of the app's jobs]")
+@exclude_option("Do not serve this queue; may be given again.")
 @click.option("--processes", "-p", type=NUMBER, default=1, show_default=True, metavar="N", help="Worker processes.")
 @click.option(
     "--threads",
@@ -56,7 +68,18 @@ _LEVELS = ("debug", "info", "warning", "error")
     help="How long a job may run that does not say so itself. [default: no limit]",
 )
 @click.option("--burst", "--stop-when-empty", "-b", "burst", is_flag=True, help="Stop when no job is ready any more.")
+@click.option("--once", is_flag=True, help="Run one job and stop; stop at once when none is ready.")
 @click.option("--max-jobs", type=NUMBER, metavar="N", help="Replace a process after it has run so many jobs.")
+@click.option("--max-memory", type=SIZE, metavar="SIZE", help="Replace a process that takes more memory: 512M, 1G.")
+@click.option("--max-time", type=DURATION, metavar="TIME", help="Replace a process that is older: 1h.")
+@click.option(
+    "--watch",
+    "--reload",
+    "watch",
+    multiple=True,
+    metavar="DIR",
+    help="Replace the processes when a Python file below DIR changes; may be given again. For development.",
+)
 @click.option(
     "--shutdown-timeout",
     type=DURATION,
@@ -107,7 +130,11 @@ def work(
     threads: int,
     async_limit: int,
     timeout: float | None,
+    exclude: tuple[str, ...],
     max_jobs: int | None,
+    max_memory: int | None,
+    max_time: float | None,
+    watch: tuple[str, ...],
     shutdown_timeout: float,
     lease: float,
     health_port: int | None,
@@ -118,11 +145,12 @@ def work(
     log_json: bool,
     log_args: bool,
     burst: bool,
+    once: bool,
 ) -> None:
     """Run the jobs of an application until told to stop.
 
     Queues are served in the order given; with weights (emails:3 default:1) they share the worker in that proportion.
-    Several may stand between commas.
+    Several may stand between commas. * stands for all that are not named, those to come too.
     """
     settings = WorkerSettings(
         app=app,
@@ -130,12 +158,17 @@ def work(
         # from the store that the app's other programs push to.
         url=url_by_source(url)[0],
         queues=tuple(QueueShare.parse(text) for text in dict.fromkeys(split_names(queues) + queue)),
+        exclude=exclude,
         processes=processes,
         threads=threads,
         async_limit=async_limit,
         timeout=timeout,
         burst=burst,
+        once=once,
         max_jobs=max_jobs,
+        max_memory=max_memory,
+        max_time=max_time,
+        watch=watch,
         shutdown_timeout=shutdown_timeout,
         lease=lease,
         health_port=health_port,

@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
         return 0
     control = Control(channel)
     sys.path[:] = begin.path
+    sys.dont_write_bytecode = bool(begin.settings.watch)
     logs.configure(begin.log_level, as_json=begin.settings.log_json, worker=begin.name)
     events.show_arguments(show=begin.settings.log_args)
     try:

@@ -17,8 +17,8 @@ class Taken(NamedTuple):
 
     stops: list[signal.Signals]
     """Each SIGTERM and SIGINT, in order."""
-    restart: bool
-    """There was a SIGHUP."""
+    restart: str
+    """Why the children are to be replaced, in words, such as "SIGHUP"; "" when they are not."""
 
 
 class Orders:
@@ -28,7 +28,7 @@ class Orders:
         self.stopping: Final = threading.Event()
         """Set by the first SIGTERM or SIGINT."""
         self._stops: list[signal.Signals] = []
-        self._restart = False
+        self._restart = ""
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
@@ -60,13 +60,18 @@ class Orders:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._write, b"\0")
 
+    def restart(self, why: str) -> None:
+        """As a SIGHUP, and end the wait. From any thread."""
+        self._restart = why
+        self.wake()
+
     def take(self) -> Taken:
         """What has been said since the last look."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._read, 4096):
                 pass
         stops, self._stops = self._stops, []
-        restart, self._restart = self._restart, False
+        restart, self._restart = self._restart, ""
         return Taken(stops, restart)
 
     def reap_strangers(self, ours: Collection[int]) -> None:
@@ -82,7 +87,7 @@ class Orders:
 
     def _note(self, number: int, _frame: object) -> None:
         if number == signal.SIGHUP:
-            self._restart = True
+            self._restart = "SIGHUP"
         elif number != signal.SIGCHLD:
             self._stops.append(signal.Signals(number))
             self.stopping.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -10,10 +11,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, assert_never
 
-from conveyor.config import load_app
 from conveyor.drivers.base import Driver
-from conveyor.errors import ConfigError, SchemaMismatch, StoreError
-from conveyor.worker import events, logs
+from conveyor.errors import SchemaMismatch, StoreError
+from conveyor.worker import application, events, logs
 from conveyor.worker.burst import Burst
 from conveyor.worker.enforcer import Enforcer
 from conveyor.worker.engine import slots_needed
@@ -63,35 +63,37 @@ def run_worker(settings: WorkerSettings) -> int:
     signal ended it; 1 when its children cannot begin.
 
     Raises:
-        ConfigError, SchemaMismatch: the application or the store cannot work.
+        ConfigError, SchemaMismatch: the application or the store cannot work. Where files are watched, an application
+            that cannot be imported is waited for until they change.
     """
     logs.configure(logging.INFO, as_json=settings.log_json)
     events.show_arguments(show=settings.log_args)
-    app = load_app(settings.app)
-    if settings.url is not None:
-        app.url = settings.url
-    if app.url.partition(":")[0] == "memory":
-        raise ConfigError(
-            f"the store is {app.url}, which lives in one process, so child processes cannot share it; "
-            "give the worker a store such as sqlite:///conveyor.db"
-        )
-    probes = None
-    if settings.health_port is not None:
-        # Loaded by those who want it.
-        from conveyor.worker.probes import Probes
+    with contextlib.ExitStack() as closing:
+        orders = closing.enter_context(contextlib.closing(Orders()))
+        if settings.watch:
+            # It loads a library that only development needs.
+            from conveyor.worker.changes import Changes
 
-        probes = Probes(settings.health_host, settings.health_port)
-    orders = Orders()
-    try:
+            # Python takes a file for unchanged that keeps its size and the second of its last change.
+            sys.dont_write_bytecode = True
+            changes = Changes(settings.watch, orders.restart)
+            changes.start()
+            closing.callback(changes.stop)
+        app = application.load(settings, orders)
+        if app is None:
+            return 0
+        probes = None
+        if settings.health_port is not None:
+            # Loaded by those who want it.
+            from conveyor.worker.probes import Probes
+
+            probes = Probes(settings.health_host, settings.health_port)
+            closing.callback(probes.stop)
         supervisor = Supervisor(app, settings, orders)
         if probes is not None:
             logger.info("answers probes at %s", probes.url)
             probes.start(supervisor.health)
         return supervisor.run()
-    finally:
-        orders.close()
-        if probes is not None:
-            probes.stop()
 
 
 class Supervisor:
@@ -228,7 +230,7 @@ class Supervisor:
                 self._exit_code = 128 + number
                 self._deadline = 0.0
         if orders.restart and self._deadline is None:
-            logger.info("SIGHUP: replacing the children one by one")
+            logger.info("%s: replacing the children one by one", orders.restart)
             self._rotation.reload(self._children)
         if self._deadline is not None and time.monotonic() >= self._deadline:
             for child in self._children:
@@ -249,7 +251,7 @@ class Supervisor:
 
     def _staff(self) -> None:
         """Start the children that are missing."""
-        if self._deadline is not None:
+        if self._deadline is not None or self._rotation.is_stalled:
             return
         self._rotation.add(self._recycling.due(self._children))
         if (pair := self._rotation.turn(self._children)) is not None:
@@ -298,9 +300,9 @@ class Supervisor:
             case Ready(types, queues):
                 child.types = types
                 child.was_ready = self._has_worked = True
-                self._upkeep.announce("running")
                 child.state = State.STANDBY if child.is_standby else State.WORKING
                 self._say_when_ready()
+                self._upkeep.announce("running" if self._was_ready else "starting")
                 self._recycling.began(child)
                 self._queues.replace(queues)
                 self._upkeep.know(types)
@@ -369,8 +371,13 @@ class Supervisor:
             self._drain()
         if self._deadline is not None or (code == 0 and child.was_ready):
             return
-        pause = self._pacing.died(time.monotonic() - child.started, was_ready=child.was_ready)
         how = child.unfit or f"it ended with {f'signal {-code}' if code is not None and code < 0 else f'code {code}'}"
+        if self._settings.watch and not child.was_ready:
+            if self._rotation.stall(child, self._children):
+                goes_on = ", while the code from before goes on" if self._children else ""
+                logger.error("%s; waiting for the next change%s", how, goes_on)
+            return
+        pause = self._pacing.died(time.monotonic() - child.started, was_ready=child.was_ready)
         if not child.was_ready and not self._has_worked:
             logger.critical("child %s could not begin: %s", child.name, how)
             self._exit_code = FAILED
