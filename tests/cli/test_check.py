@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from conveyor.lifecycle import held
 from conveyor.records import WorkerRecord
@@ -49,6 +50,20 @@ def test_all_is_well(cli: Cli, store: Store, app: str) -> None:
     assert "ok: queue 'emails' is served, 1 job waiting" in answer.out
     assert "problem" not in answer.out
     assert answer.err == "All is well.\n"
+
+
+def test_a_worker_that_beats_and_cannot_work_is_a_problem(cli: Cli, store: Store) -> None:
+    beat(store, "emails")
+    (record,) = store.driver.workers()
+    store.driver.beat(replace(record, trouble="w1.1 has had no answer to its claims for 91 s"))
+
+    assert cli("check").code == 1
+    assert "problem: worker w1 is not ready: w1.1 has had no answer" in cli("check").out
+    assert "Worker w1 is not ready: w1.1 has had no answer to its claims for 91 s." in cli("status").err
+    (seen,) = cli("status", "--json").json["workers"]
+    assert (seen["ready"], seen["trouble"]) == (False, "w1.1 has had no answer to its claims for 91 s")
+    store.driver.beat(replace(record, trouble="draining: it takes no more jobs", state="draining"))
+    assert cli("check").code == 0
 
 
 def test_an_app_that_does_not_import_is_a_problem_but_not_the_last_word(cli: Cli, store: Store, tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def _check_service(driver: Driver, findings: Findings) -> None:
             findings.problem(
                 f"worker {worker.name} last beat {age(worker.beat_at, look.now)} ago; it was killed, or is cut off"
             )
+        elif worker.trouble and worker.state == "running":
+            findings.problem(f"worker {worker.name} is not ready: {worker.trouble}")
         else:
             findings.fact(f"worker {worker.name} is {worker.state}, serving {', '.join(worker.queues)}")
     for queue in look.queues:

@@ -186,6 +186,11 @@ class Look:
             remarks.append(
                 f"{count(len(stale), 'worker')} did not beat for {STALE:.0f}s: stopped hard, or out of reach."
             )
+        remarks += [
+            f"Worker {worker.name} is not ready: {worker.trouble}."
+            for worker in self.workers
+            if worker.trouble and worker.state == "running" and not self.stale(worker)
+        ]
         if not self.workers and counts.ready + counts.delayed:
             remarks.append('No worker is running. Start one with "conveyor work --app yourpackage.jobs:app".')
         if counts.dead:
