@@ -414,3 +414,19 @@ def grow(path: str, mebibytes: int, seconds: float) -> int:
 @app.job("parent.elsewhere")
 def parent_elsewhere(path: str, queue: str) -> None:
     current_job().push(note_job.call(path, queue), queue)
+
+
+@app.job("note.the.parent")
+def note_the_parent(path: str, seconds: float) -> None:
+    note(path, str(os.getppid()))
+    time.sleep(seconds)
+    note(path, "end")
+
+
+@app.job("leave.an.orphan")
+def leave_an_orphan(path: str, seconds: float) -> None:
+    import subprocess
+
+    # The shell ends at once, and what it has started is nobody's child.
+    subprocess.run(["/bin/sh", "-c", f"sleep {seconds} &"], check=True)
+    note(path, "left")

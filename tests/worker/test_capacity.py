@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from conveyor import JobStatus
 from conveyor.worker.settings import QueueShare
@@ -64,6 +65,31 @@ def test_no_job_waits_in_one_child_while_another_is_idle(bench: Bench) -> None:
     assert bench.get(ids[20]).status is JobStatus.PROCESSING
     assert bench.ended(ids[20])[0].status is JobStatus.COMPLETED
     assert tree.stop() == 0
+
+
+def test_no_job_waits_in_one_worker_while_another_is_idle(bench: Bench) -> None:
+    """As above with workers that know nothing of each other: jobs of 1 ms, and among them two of 5 s."""
+    bench.push(*(jobs.note_after.call(bench.path, "lesson", 0.001) for _ in range(600)))
+    trees = [bench.worker() for _ in range(3)]
+    wait_until(lambda: bench.counts().completed == 600)
+
+    mixed = [jobs.note_after.call(bench.path, "quick", 0.001) for _ in range(300)]
+    mixed[100:102] = [jobs.note_after.call(bench.path, "slow", 5.0) for _ in range(2)]
+    ids = bench.push(*mixed)
+    slow, quick = ids[100:102], ids[:100] + ids[102:]
+    begun = time.monotonic()
+    ended = bench.ended(*quick)
+
+    # The third worker runs what was behind the slow ones, and those run beside each other.
+    assert time.monotonic() - begun < 3.0
+    assert {bench.get(id).status for id in slow} == {JobStatus.PROCESSING}
+    ended += bench.ended(*slow)
+    first, second = (bench.get(id).started_at or 0 for id in slow)
+    assert abs(first - second) < 2_000_000
+    assert {(job.status, job.crashes, job.failures) for job in ended} == {(JobStatus.COMPLETED, 0, 0)}
+    # Nothing ran twice.
+    assert Counter(bench.notes) == {"lesson": 600, "quick": 298, "slow": 2}
+    assert [tree.stop() for tree in trees] == [0, 0, 0]
 
 
 def test_threads_run_sync_jobs_side_by_side(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from conveyor import JobStatus
-from tests.worker import jobs
+from tests.worker import jobs, slow_start
 from tests.worker.tree import Bench, wait_until
 
 
@@ -80,7 +80,7 @@ def test_a_child_that_is_replaced_while_it_runs_a_long_job_finishes_that(bench: 
 
 def test_a_child_that_has_grown_too_big_makes_place_for_one_that_is_ready(bench: Bench) -> None:
     tree = bench.worker(max_memory=150 << 20)
-    (id,) = bench.push(jobs.grow.call(bench.path, 200, 3.0))
+    (id,) = bench.push(jobs.grow.call(bench.path, 200, 2.0))
     wait_until(lambda: bench.notes)
     (first,) = tree.children[:1]
 
@@ -122,4 +122,22 @@ def test_children_are_replaced_one_by_one_when_they_are_old_and_never_fewer_work
 
     assert ended == len(bench.notes)
     assert "s old" in tree.said
+    assert tree.stop() == 0
+
+
+def test_there_is_no_gap_in_capacity_while_children_are_replaced(bench: Bench) -> None:
+    """A process takes long to begin here: a job that came into a gap would wait as long."""
+    tree = bench.worker(app="tests.worker.slow_start:app")
+    bench.ended(*bench.push(jobs.note_process.call(bench.path)))
+    (before,) = bench.notes
+    waited: list[float] = []
+
+    tree.signal(signal.SIGHUP)
+    while bench.notes[-1] == before:
+        pushed = time.monotonic()
+        bench.ended(*bench.push(jobs.note_process.call(bench.path)))
+        waited.append(time.monotonic() - pushed)
+
+    assert len(waited) > 10
+    assert max(waited) < slow_start.TAKES
     assert tree.stop() == 0
