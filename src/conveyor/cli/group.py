@@ -28,6 +28,7 @@ class _Entry(NamedTuple):
 COMMANDS: Final[Mapping[str, _Entry]] = {
     "work": _Entry("Run", "Run jobs: a supervisor and its worker processes.", ("worker",)),
     "push": _Entry("Run", "Push one job and print its id.", ("enqueue",)),
+    "run": _Entry("Run", "Run one job here and now, without a worker."),
     "demo": _Entry("Run", "Run a job for each file of a directory and watch it."),
     "status": _Entry("Look", "Show queues and workers, once or live."),
     "jobs": _Entry("Look", "List jobs, newest first."),

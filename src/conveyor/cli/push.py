@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 import msgspec
 
-from conveyor.arguments import ArgumentSchema
+from conveyor.cli.arguments import checked, read_object
 from conveyor.cli.command import Command
 from conveyor.cli.options import DURATION, IDENTITY, app_option, json_option, url_option
 from conveyor.cli.output import put, put_json, say
 from conveyor.cli.store import Target
-from conveyor.errors import PayloadError, UnknownJobType
 from conveyor.ids import new_id
 from conveyor.payload import Delivery
 from conveyor.priority import Priority
 from conveyor.records import JobId, NewJob
-
-if TYPE_CHECKING:
-    from conveyor.app import Conveyor
 
 _QUEUE: Final = "default"
 
@@ -73,11 +68,10 @@ def push(
     against the job's signature; without, they are stored as given, and a worker checks them when it runs the job.
     """
     delivery = Delivery(queue=queue, priority=priority, delay=delay, expires=expires, unique=unique, id=id)
-    text = sys.stdin.read() if arguments == "-" else arguments
-    _check_object(text)
+    text = read_object(arguments)
     target.prefer_app(create=True)
     if target.app is not None:
-        new = _checked(target.app, type, text, delivery)
+        new = checked(target.app, type, text, delivery, in_vain="nothing was pushed")
     else:
         new = _unchecked(type, text, delivery)
         say("Stored as given: without --app, the arguments are checked when a worker runs the job.")
@@ -96,34 +90,6 @@ def push(
         say("Not pushed: a job with this --id is kept already.")
     elif stored != new.id:
         say("Not pushed: an active job of that queue has this --unique key. This is its id.")
-
-
-def _check_object(text: str) -> None:
-    try:
-        msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise PayloadError(
-            f"the arguments {text[:200]!r} are not a JSON object: {error}; "
-            "give them by parameter name, such as '{\"user_id\": 7}'"
-        ) from None
-
-
-def _checked(app: Conveyor, name: str, text: str, delivery: Delivery) -> NewJob:
-    """The job as the app itself would push it."""
-    job_type = app.job_types.get(name)
-    if job_type is None:
-        raise UnknownJobType(name, tuple(app.job_types))
-    try:
-        if isinstance(job_type.function, type):
-            instance = ArgumentSchema.of_class(job_type.function).load_instance(text)
-            return job_type.new_job(job_type.dump_instance(instance), delivery)
-        args, kwargs = ArgumentSchema.of_function(job_type.function).load(text)
-        return job_type.new_job(job_type.dump(args, kwargs), delivery)
-    except PayloadError as error:
-        # The schema speaks of a stored payload; nothing is stored yet.
-        raise PayloadError(
-            f"nothing was pushed, the arguments do not fit {name!r}: {error.__cause__ or error}"
-        ) from None
 
 
 def _unchecked(type: str, text: str, delivery: Delivery) -> NewJob:
