@@ -72,7 +72,15 @@ class JsonLines(logging.Formatter):
         elif record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
             fields["error_type"] = _name(record.exc_info[0])
-        return msgspec.json.encode(fields, enc_hook=repr).decode()
+        try:
+            return msgspec.json.encode(fields, enc_hook=repr).decode()
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            # Something in it has no JSON: half a surrogate pair, a huge number, a list that holds itself.
+            return msgspec.json.encode({name: _tame(value) for name, value in fields.items()}).decode()
+
+
+def _tame(value: object) -> str:
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def _name(kind: type[BaseException] | None) -> str:
