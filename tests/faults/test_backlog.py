@@ -29,7 +29,7 @@ def test_a_thousand_jobs_due_in_one_second_are_not_late_because_a_worker_was_kil
         other = bench.worker(processes=2, lease=1.0)
         ended = bench.ended(*ids)
 
-        assert {(job.status, job.attempt, job.crashes) for job in ended} == {(JobStatus.COMPLETED, 1, 0)}
+        assert {(job.status, job.crashes) for job in ended} == {(JobStatus.COMPLETED, 0)}
         assert other.stop() == 0
         return max(job.finished_at or 0 for job in ended) / 1e6 - due.timestamp()
 

@@ -58,10 +58,10 @@ class Notes(Middleware):
         note(path_of(job), f"{self.name} after_run {job.type} {how} sees {scope.get() == f'second {job.id}'}")
 
     def on_retry(self, job: Claim, failure: Failure, delay: float) -> None:
-        note(path_of(job), f"{self.name} on_retry {failure.reason} attempt {job.attempt} in {delay:g}")
+        note(path_of(job), f"{self.name} on_retry {failure.reason} after {job.failures} + {job.crashes} in {delay:g}")
 
     def on_dead(self, job: Claim, failure: Failure) -> None:
-        note(path_of(job), f"{self.name} on_dead {failure.reason} attempt {job.attempt}")
+        note(path_of(job), f"{self.name} on_dead {failure.reason} after {job.failures} + {job.crashes}")
 
 
 class Threads(Middleware):
@@ -85,11 +85,15 @@ class Threads(Middleware):
 class Moody(Middleware):
     """Does in its hooks what the job's metadata asks for."""
 
+    def __init__(self) -> None:
+        self.snoozed: set[JobId] = set()
+
     def before_run(self, job: CurrentJob) -> None:
         match job.metadata.fields.get("before"):
             case "raise":
                 raise LookupError("no session to be had")
-            case "snooze" if job.attempt == 1:
+            case "snooze" if job.id not in self.snoozed:
+                self.snoozed.add(job.id)
                 raise Snooze(0)
             case "hang":
                 time.sleep(3600)

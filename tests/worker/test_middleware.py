@@ -89,8 +89,8 @@ def test_hooks_are_told_what_a_job_raised_and_once_the_store_knows_that_it_is_de
 
     assert notes(bench) == [
         *around(call.type, "raised ValueError"),
-        "first on_dead failed attempt 1",
-        "second on_dead failed attempt 1",
+        "first on_dead failed after 0 + 0",
+        "second on_dead failed after 0 + 0",
     ]
     (error,) = bench.get(id).errors
     assert "hooked.py" in error.traceback
@@ -103,18 +103,22 @@ def test_hooks_are_told_of_retries_too(bench: Bench) -> None:
     burst(bench)
 
     told = [note for note in notes(bench) if " on_" in note and note.startswith("first")]
-    assert told == ["first on_retry failed attempt 1 in 0", "first on_dead failed attempt 2"]
+    assert told == ["first on_retry failed after 0 + 0 in 0", "first on_dead failed after 1 + 0"]
 
 
-@pytest.mark.parametrize(("how", "reason"), [("kill", Reason.CRASHED), ("hang", Reason.TIMED_OUT)])
-def test_the_supervisor_tells_hooks_of_jobs_whose_process_died(bench: Bench, how: str, reason: Reason) -> None:
+@pytest.mark.parametrize(
+    ("how", "reason", "counted"), [("kill", Reason.CRASHED, "0 + 1"), ("hang", Reason.TIMED_OUT, "1 + 0")]
+)
+def test_the_supervisor_tells_hooks_of_jobs_whose_process_died(
+    bench: Bench, how: str, reason: Reason, counted: str
+) -> None:
     id = push(bench, hooked.twice.call(how))
 
     burst(bench)
 
     assert bench.get(id).status.is_failure
     told = [note for note in notes(bench) if " on_" in note and note.startswith("second")]
-    assert told == [f"second on_retry {reason} attempt 1 in 0", f"second on_dead {reason} attempt 2"]
+    assert told == [f"second on_retry {reason} after 0 + 0 in 0", f"second on_dead {reason} after {counted}"]
 
 
 def test_the_supervisor_tells_hooks_of_jobs_that_it_rescues(bench: Bench) -> None:
@@ -123,7 +127,7 @@ def test_the_supervisor_tells_hooks_of_jobs_that_it_rescues(bench: Bench) -> Non
     tree = bench.worker(app="tests.worker.hooked:app")
 
     assert bench.ended(id)[0].crashes == 1
-    assert "first on_retry crashed attempt 1 in 0" in wait_until(lambda: bench.notes)
+    assert "first on_retry crashed after 0 + 0 in 0" in wait_until(lambda: bench.notes)
     assert tree.stop() == 0
 
 
@@ -149,7 +153,7 @@ def test_before_run_may_steer_as_a_job_may(bench: Bench) -> None:
     burst(bench)
 
     job = bench.get(id)
-    assert (job.status, job.attempt, job.failures) == (JobStatus.COMPLETED, 2, 0)
+    assert (job.status, job.attempt >= 2, job.failures) == (JobStatus.COMPLETED, True, 0)
 
 
 def test_before_run_is_part_of_the_time_of_the_job(bench: Bench) -> None:

@@ -89,6 +89,9 @@ class Tree:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
+        # The supervisor last: the kernel lets stopped processes go on whose parent has ended, and they would hand back
+        # their jobs.
+        pids.reverse()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
