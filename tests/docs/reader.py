@@ -27,7 +27,7 @@ from tests.docs.blocks import Block, blocks
 from tests.docs.shown import Names
 from tests.docs.terminal import Terminals, environment
 
-SHOWN_ONLY: Final = {"text", "toml", "ini", "dockerfile", "py"}
+SHOWN_ONLY: Final = {"text", "toml", "ini", "dockerfile", "yaml", "py"}
 NOT_RUN: Final = ("make ", "pip install ", "git ", "python -m venv ", ". .venv/", "sudo ", "docker ", "cd ", "#")
 
 

@@ -63,7 +63,8 @@ def test_service_files_start_workers_with_options_that_exist() -> None:
     texts = [block.text for block in blocks(ROOT / "docs/howto/deploy-a-worker.md") if block.language != "python"]
     lines = re.findall(r"^ExecStart=\S*/conveyor (.*)$", "\n".join(texts), re.MULTILINE)
     commands = [shlex.split(line) for line in lines]
-    commands += [json.loads(line)[1:] for line in re.findall(r"^CMD (\[.*\])$", "\n".join(texts), re.MULTILINE)]
+    lists = re.findall(r"^(?:CMD|command:) (\[.*\])$", "\n".join(texts), re.MULTILINE)
+    commands += [json.loads(line)[1:] for line in lists]
 
     names = {command[0] for command in commands}
     for name, *arguments in commands:
@@ -72,7 +73,7 @@ def test_service_files_start_workers_with_options_that_exist() -> None:
         command.make_context(name, arguments)
 
     assert names == {"work"}
-    assert len(commands) == 2
+    assert len(commands) == 3
 
 
 def test_tests_that_a_page_names_are_there() -> None:

@@ -57,7 +57,7 @@ ENDS = [
     (
         after_error(CLAIM, ValueError("bad"), AGAIN, **TIMES),
         "WARNING",
-        "failed after 0.012 s, runs again in 0.5 s: builtins.ValueError: bad\nValueError: bad",
+        "failed after 0.012 s, runs again in 0.5 s: ValueError: bad\nValueError: bad",
         "failed",
     ),
     (
@@ -72,7 +72,7 @@ ENDS = [
     (
         after_error(CLAIM, ValueError("bad"), NoRetry(), **TIMES),
         "ERROR",
-        "ended after 0.012 s and went to the dead letters (failed): builtins.ValueError: bad\nValueError: bad",
+        "ended after 0.012 s and went to the dead letters (failed): ValueError: bad\nValueError: bad",
         "buried",
     ),
     (crashed(), "ERROR", "crashed after 0.012 s, runs again at once: its process was killed", "crashed"),
@@ -118,8 +118,7 @@ def test_a_line_for_machines_has_everything_in_fields(caplog: pytest.LogCaptureF
     assert fields == {
         "level": "warning",
         "logger": "conveyor.job",
-        "message": f"t {CLAIM.id} (queue q, attempt 2) failed after 0.012 s, runs again in 0.5 s: "
-        "builtins.ValueError: bad",
+        "message": f"t {CLAIM.id} (queue q, attempt 2) failed after 0.012 s, runs again in 0.5 s: ValueError: bad",
         "worker": "w.1",
         "event": "failed",
         "job_id": str(CLAIM.id),

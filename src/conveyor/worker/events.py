@@ -74,7 +74,7 @@ def settled(outcome: Outcome) -> None:
     values: list[object] = [_name(claim)]
     if failure is not None:
         text += ": %s: %s" if failure.error_type else ":%s %s"
-        values += [failure.error_type, failure.message]
+        values += [failure.error_type.removeprefix("builtins."), failure.message]
         fields |= {"error_type": failure.error_type, "error": failure.message}
     elif outcome.note:
         text += ": %s"
