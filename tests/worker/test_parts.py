@@ -279,6 +279,19 @@ def test_a_lane_whose_readers_began_nothing_for_a_while_is_stuck() -> None:
     assert not busy.is_stuck
 
 
+def test_a_lane_whose_readers_are_about_to_begin_is_not_stuck() -> None:
+    """However late they are: on a busy machine a thread may come to its turn after a while."""
+    fresh = lane(mean_us=10)
+    assert not fresh.is_stuck
+
+    fresh.buffer.started_at = time.monotonic_ns() - PATIENCE_NS - 1
+    fresh.buffer.put([claim(), claim()], valid_until=2**62)
+    assert fresh.buffer.wait() is not None
+
+    assert fresh.buffer.free == 0
+    assert not fresh.is_stuck
+
+
 def test_estimates_believe_in_slowness_at_once_and_in_speed_by_and_by() -> None:
     estimates = Estimates()
     estimates.learn("a", 100.0, 1)

@@ -12,6 +12,8 @@ from conveyor.records import Claim, ClaimKey
 
 NEVER: Final = -1
 
+_NOT_YET: Final = 1 << 63
+
 
 class Buffer:
     """What waits to be run, in the order it was claimed. Any thread may do anything; each claim leaves once.
@@ -38,8 +40,8 @@ class Buffer:
         self.waiting: Final[deque[Claim]] = deque()
         self.free = 0
         """How many readers have nothing to run."""
-        self.started_at = time.monotonic_ns()
-        """When a reader last began a job (monotonic nanoseconds)."""
+        self.started_at = _NOT_YET
+        """When a reader last took or began a job (monotonic nanoseconds); until the first does, no job is slow."""
         self.valid_until = 0
         """Until when the leases of all that waits are sure to last (nanoseconds since 1970)."""
         self.low = NEVER
@@ -71,6 +73,8 @@ class Buffer:
                     if self.closed:
                         return None
                 else:
+                    # Else, until it begins, it would look as if it had been with its last job all the time.
+                    self.started_at = time.monotonic_ns()
                     self.free -= 1
                     return claim
                 self._changed.wait()

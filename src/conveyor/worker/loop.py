@@ -146,6 +146,7 @@ class LoopRunner:
                 claim = buffer.waiting.popleft()
             except IndexError:
                 break
+            buffer.started_at = time.monotonic_ns()
             buffer.free -= 1
             run = Run(claim, heapq.heappop(self._slots))
             self._runs[ClaimKey(claim.id, claim.attempt)] = run
