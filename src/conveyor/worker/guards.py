@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from conveyor import unbroken
@@ -14,6 +16,11 @@ from conveyor.worker.plans import BILLION
 from conveyor.worker.slots import SlotTable
 
 CANCELLED: Final = "cancelled while it ran"
+
+_handler_of: Final[Callable[[int], object]] = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
+"""Asked after each job. What `signal` puts around it looks the handler up as an enum, at a third of a job's price."""
+
+_ALARM: Final = int(signal.SIGALRM)
 
 _SOONEST: Final = 0.000_1
 """Seconds; a timer of 0 would be none."""
@@ -79,7 +86,7 @@ class SignalGuard:
         self.claim = None
         if self._until:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        if signal.getsignal(signal.SIGALRM) is not self._handler:
+        if _handler_of(_ALARM) is not self._handler:
             # The job has used the signal itself; the next one's timeout must not suffer from that.
             signal.signal(signal.SIGALRM, self._handler)
 
