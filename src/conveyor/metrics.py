@@ -7,7 +7,8 @@ about 700 of them between a microsecond and ten days. (The idea: DDSketch, Masso
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from conveyor.records import JobMetrics
@@ -15,6 +16,9 @@ from conveyor.times import SECOND
 
 GROWTH: Final = 1.04
 """Each bucket is this much wider than the one before."""
+
+MINUTE: Final = 60 * SECOND
+"""Microseconds."""
 
 _PER_LOG: Final = 1 / math.log(GROWTH)
 _log = math.log
@@ -62,16 +66,18 @@ class Tally:
         self.duration_us = 0
         self.buckets: dict[int, int] = {}
 
-    def run(self, duration_us: int, *, failed: bool) -> None:
-        """Count one run."""
+    def runs(self, durations_us: Sequence[int], *, failed: bool) -> None:
+        """Count runs that ended alike."""
         if failed:
-            self.failed += 1
+            self.failed += len(durations_us)
         else:
-            self.completed += 1
-        self.duration_us += duration_us
-        bucket = math.ceil(_log(duration_us) * _PER_LOG) if duration_us > 1 else 0
+            self.completed += len(durations_us)
+        self.duration_us += sum(durations_us)
         buckets = self.buckets
-        buckets[bucket] = buckets.get(bucket, 0) + 1
+        # Short jobs take the same few microseconds again and again.
+        for duration, runs in Counter(durations_us).items():
+            bucket = bucket_of(duration)
+            buckets[bucket] = buckets.get(bucket, 0) + runs
 
     def add(self, other: JobMetrics) -> None:
         """Count what somebody else has counted."""
@@ -101,16 +107,15 @@ class Measurements:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._closed: list[JobMetrics] = []
 
-    def run(self, type: str, queue: str, ended_at: int, duration_us: int, *, failed: bool) -> None:
-        """Count one run that ended at this moment (microseconds since 1970) after so many microseconds."""
-        minute = ended_at // (60 * SECOND)
+    def runs(self, type: str, queue: str, minute: int, durations_us: Sequence[int], *, failed: bool) -> None:
+        """Count runs that ended alike in this minute (since 1970), each after so many microseconds."""
         if minute != self._minute:
             self._closed += self._open()
             self._minute = minute
         tally = self._tallies.get((type, queue))
         if tally is None:
             tally = self._tallies[type, queue] = Tally()
-        tally.run(duration_us, failed=failed)
+        tally.runs(durations_us, failed=failed)
 
     @property
     def is_empty(self) -> bool:

@@ -297,12 +297,12 @@ def test_estimates_believe_in_slowness_at_once_and_in_speed_by_and_by() -> None:
     estimates.learn("a", 100.0, 1)
 
     estimates.learn("a", 1_000_000.0, 1)
-    slow = estimates.mean(["a"])
+    slow = estimates.mean({"a": 1})
     estimates.learn("a", 100.0, 1)
 
     assert slow == 1_000_000.0
-    assert 500_000.0 < (estimates.mean(["a"]) or 0.0) < 1_000_000.0
-    assert estimates.mean(["a", "never seen"]) is None
+    assert 500_000.0 < (estimates.mean({"a": 1}) or 0.0) < 1_000_000.0
+    assert estimates.mean({"a": 1, "never seen": 1}) is None
 
 
 def test_a_queue_that_gave_what_there_was_no_room_for_is_left_alone_for_a_while() -> None:

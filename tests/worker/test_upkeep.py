@@ -120,7 +120,7 @@ def test_a_duration_is_within_two_percent_of_its_bucket(duration: int) -> None:
 def test_a_percentile_is_within_two_percent_of_the_true_one(durations: list[int], share: float) -> None:
     tally = metrics.Tally()
     for duration in durations:
-        tally.run(duration, failed=False)
+        tally.runs([duration], failed=False)
 
     found = metrics.percentile(tally.buckets, share)
 
@@ -141,7 +141,7 @@ def test_measurements_of_many_workers_add_up(runs: list[tuple[int, bool, int]]) 
 
     for duration, failed, worker in runs:
         for measured in (together, apart[worker]):
-            measured.run("t", "q", 60 * SECOND * 5, duration, failed=failed)
+            measured.runs("t", "q", 5, [duration], failed=failed)
 
     merged: list[JobMetrics] = metrics.merge(one for measured in apart for one in measured.take())
     assert merged == together.take()
@@ -151,8 +151,8 @@ def test_measurements_of_many_workers_add_up(runs: list[tuple[int, bool, int]]) 
 def test_measurements_are_kept_by_minute_and_can_be_put_back() -> None:
     measured = metrics.Measurements()
 
-    measured.run("t", "q", 59 * SECOND, 10, failed=False)
-    measured.run("t", "q", 61 * SECOND, 10, failed=True)
+    measured.runs("t", "q", 0, [10], failed=False)
+    measured.runs("t", "q", 1, [10], failed=True)
     taken = measured.take()
     measured.put_back(taken)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 WINDOW_US: Final = 50_000
@@ -28,15 +28,13 @@ class Estimates:
         else:
             self._means[type] = known + (mean - known) * _SHARE
 
-    def mean(self, types: Iterable[str]) -> float | None:
-        """The mean over jobs of these types (one entry a job); `None` when nothing is known of one of them."""
+    def mean(self, types: Mapping[str, int]) -> float | None:
+        """The mean over so many jobs of each type; `None` when one of them is not known, or there are none."""
         total = 0.0
-        jobs = 0
         means = self._means
-        for type in types:
+        for type, jobs in types.items():
             known = means.get(type)
             if known is None:
                 return None
-            total += known
-            jobs += 1
-        return total / jobs if jobs else None
+            total += known * jobs
+        return total / sum(types.values()) if types else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP
@@ -14,6 +16,8 @@ from conveyor.worker.estimates import WINDOW_US, Estimates
 PATIENCE_NS: Final = 75_000_000
 """What waits is handed back when nothing has begun for so many nanoseconds: what runs in front of it is slow."""
 
+_type_of: Final = operator.attrgetter("type")
+
 
 class Lane:
     """A buffer, and how much to keep in it. Sync jobs have one, async jobs another."""
@@ -21,7 +25,7 @@ class Lane:
     def __init__(self, buffer: Buffer, estimates: Estimates) -> None:
         self.buffer: Final = buffer
         self._estimates = estimates
-        self._types: Sequence[str] = ()
+        self._types: Mapping[str, int] = {}
         self._most = buffer.capacity
 
     @property
@@ -51,7 +55,7 @@ class Lane:
 
     def claimed(self, claims: Sequence[Claim]) -> None:
         """These came, for this lane."""
-        self._types = [claim.type for claim in claims]
+        self._types = Counter(map(_type_of, claims))
         # Doubling: a wrong guess about a new kind of job costs no more than all before it.
         self._most = min(STEP, max(self._most, 2 * len(claims)))
 

@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP, Driver
 from conveyor.errors import StoreError
-from conveyor.metrics import Measurements
+from conveyor.metrics import MINUTE, Measurements
 from conveyor.records import ClaimKey, JobStatus, Outcome, Reason
 from conveyor.worker import events
 from conveyor.worker.essential import essential
@@ -26,6 +26,9 @@ METRICS_EVERY: Final = 1.0
 """Seconds."""
 
 _RUNS_THAT_FAILED: Final = frozenset({Reason.FAILED, Reason.TIMED_OUT, Reason.GIVEN_UP})
+
+_Alike = tuple[str, str, int, bool | None]
+"""Runs that are counted together: their type, queue, minute, and whether they completed (`None`: not measured)."""
 
 logger: Final = logging.getLogger("conveyor.worker")
 
@@ -164,8 +167,7 @@ class Settler:
 
     def _note(self, batch: list[Outcome], held: Sequence[bool], *, again: bool) -> None:
         """What the store has answered: into the log, the metrics and the estimates."""
-        durations: dict[str, list[int]] = {}
-        run = self._measured.run
+        durations: dict[_Alike, list[int]] = {}
         logs_success = events.logger.isEnabledFor(logging.DEBUG)
         for outcome, is_held in zip(batch, held, strict=True):
             if not is_held:
@@ -179,19 +181,25 @@ class Settler:
             started_at, ended_at = outcome.started_at, outcome.ended_at
             if started_at is None or ended_at is None:
                 continue
-            self._runs += 1
-            self._failures += outcome.failure is not None
-            duration = ended_at - started_at
-            claim = outcome.claim
-            if claim.type in durations:
-                durations[claim.type].append(duration)
+            claim, failure = outcome.claim, outcome.failure
+            self._failures += failure is not None
+            counts = completed or (failure is not None and failure.reason in _RUNS_THAT_FAILED)
+            alike = (claim.type, claim.queue, ended_at // MINUTE, completed if counts else None)
+            if alike in durations:
+                durations[alike].append(ended_at - started_at)
             else:
-                durations[claim.type] = [duration]
-            if completed:
-                run(claim.type, claim.queue, ended_at, duration, failed=False)
-            elif outcome.failure is not None and outcome.failure.reason in _RUNS_THAT_FAILED:
-                run(claim.type, claim.queue, ended_at, duration, failed=True)
-        for type, times in durations.items():
+                durations[alike] = [ended_at - started_at]
+        self._count(durations)
+
+    def _count(self, durations: Mapping[_Alike, Sequence[int]]) -> None:
+        """Add up runs that have ended."""
+        of_type: dict[str, list[int]] = {}
+        for (type, queue, minute, completed), times in durations.items():
+            self._runs += len(times)
+            of_type.setdefault(type, []).extend(times)
+            if completed is not None:
+                self._measured.runs(type, queue, minute, times, failed=not completed)
+        for type, times in of_type.items():
             self._estimates.learn(type, sum(times), len(times))
         self._tally(self._runs, self._failures)
 

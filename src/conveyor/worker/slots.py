@@ -99,7 +99,9 @@ class SlotTable:
         """The slot runs this claim from now on, in place of what it ran before; see `Running` for its type."""
         sequence = self._sequence[slot] + 1
         self._sequence[slot] = sequence
-        _RECORD.pack_into(self._map, _STRIDE * (slot + 1), sequence, id.bytes, attempt, type, since, until, sequence)
+        _RECORD.pack_into(
+            self._map, _STRIDE * (slot + 1), sequence, id.int.to_bytes(16), attempt, type, since, until, sequence
+        )
 
     def clear(self, slot: int) -> None:
         """The slot runs nothing."""

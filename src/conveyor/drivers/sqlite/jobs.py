@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,6 +39,7 @@ Ended = list[Any]
 _Row = tuple[str, str, str, int, int, int, int, int, str, str | None, int | None, str | None]
 
 _Pairs: Final = msgspec.json.Decoder(list[tuple[int, int]])
+_place_of: Final = operator.attrgetter("queue", "priority")
 _Claims: Final = msgspec.json.Decoder(list[Claim])
 
 
@@ -90,7 +92,7 @@ class Jobs(Part):
                     room -= len(taken)
             # Apart: only a queue from which something was taken was active.
             taking_tally = Tally()
-            for (queue, priority), count in Counter((claim.queue, claim.priority) for claim in claims).items():
+            for (queue, priority), count in Counter(map(_place_of, claims)).items():
                 taking_tally.add(queue, priority, counters.READY, -count)
                 taking_tally.add(queue, priority, counters.PROCESSING, count)
                 taking_tally.add(queue, priority, counters.POPPED, count)
@@ -120,23 +122,22 @@ class Jobs(Part):
             return []
         keys = to_json([(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority) for o in outcomes])
         now = self._clock()
+        # As if every claim held, as nearly all do: whatever can be done before the lock is taken keeps nobody waiting.
         ending = _Ending(now)
-        held: list[bool] = []
-        settled: set[int] = set()
+        for outcome in outcomes:
+            ending.add(outcome)
+        ending.close()
+        # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
+        are_distinct = len({outcome.claim.id.int for outcome in outcomes}) == len(outcomes)
+        held = [True] * len(outcomes)
         with self._database.write(hurry=False) as writer:
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
-            for position, outcome in enumerate(outcomes):
-                # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
-                number = outcome.claim.id.int
-                holds = position in holding and number not in settled
-                held.append(holds)
-                if holds:
-                    settled.add(number)
-                    ending.add(outcome, cancel=bool(holding[position]))
-            ending.write(writer)
+            if len(holding) < len(outcomes) or not are_distinct or any(holding.values()):
+                held, ending = _those_held(outcomes, holding, now)
+            ending.write(writer.execute)
             for job in ending.follow_ups:
                 _store(writer.execute, job, _row(job, now), ending.tally)
-            ending.tally.write(writer.execute, now if settled else None)
+            ending.tally.write(writer.execute, now if True in held else None)
         return held
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
@@ -170,8 +171,24 @@ class Jobs(Part):
         return [answers.get(str(job_id), CancelAnswer.UNKNOWN) for job_id in ids]
 
 
+def _those_held(outcomes: Sequence[Outcome], holding: Mapping[int, int], now: int) -> tuple[list[bool], _Ending]:
+    """Which claims hold their job, and their outcomes; `holding`: by position, is the job asked to be cancelled."""
+    ending = _Ending(now)
+    held: list[bool] = []
+    settled: set[int] = set()
+    for position, outcome in enumerate(outcomes):
+        number = outcome.claim.id.int
+        holds = position in holding and number not in settled
+        held.append(holds)
+        if holds:
+            settled.add(number)
+            ending.add(outcome, cancel=bool(holding[position]))
+    ending.close()
+    return held, ending
+
+
 class _Ending:
-    """The outcomes of one settle, sorted by where their jobs go."""
+    """The outcomes of one settle, sorted by where their jobs go: `add` each, `close`, `write`."""
 
     def __init__(self, now: int) -> None:
         self.tally = Tally()
@@ -182,8 +199,9 @@ class _Ending:
         self._completions: dict[tuple[str, int], int] = {}
         self._buried: list[Ended] = []
         self._again: list[Ended] = []
+        self._moves: list[tuple[str, str]] = []
 
-    def add(self, outcome: Outcome, *, cancel: bool) -> None:
+    def add(self, outcome: Outcome, *, cancel: bool = False) -> None:
         """Sort one outcome in; `cancel`: someone asked for the job to be cancelled while it ran."""
         claim, status = outcome.claim, outcome.status
         queue, priority = claim.queue, claim.priority
@@ -220,22 +238,26 @@ class _Ending:
             if retrying:
                 add(queue, priority, counters.RETRIED)
 
-    def write(self, writer: sqlite3.Connection) -> None:
-        """Move the jobs to where they go."""
+    def close(self) -> None:
+        """Nothing more is added: get everything ready for `write`."""
         for (queue, priority), count in self._completions.items():
             self.tally.add(queue, priority, counters.PROCESSING, -count)
             self.tally.add(queue, priority, counters.FINISHED, count)
             self.tally.add(queue, priority, counters.COMPLETED, count)
         if self._is_plain:
-            plain = [[outcome.claim.id, outcome.started_at, outcome.result] for _, outcome in self._finished]
-            move(writer, "complete", plain, self._now)
+            ways = {"complete": [[each.claim.id, each.started_at, each.result] for _, each in self._finished]}
         else:
             # In one statement, so that the history keeps the order of the outcomes.
-            finished = [_ended(outcome, status, outcome.result) for status, outcome in self._finished]
-            move(writer, "finish", finished, self._now)
-        move(writer, "bury", self._buried, self._now)
-        if self._again:
-            writer.execute(SQL["again"], {"ended": to_json(self._again), "max_errors": MAX_ERRORS})
+            ways = {"finish": [_ended(each, status, each.result) for status, each in self._finished]}
+        ways |= {"bury": self._buried, "again": self._again}
+        self._moves = [(statement, to_json(ended)) for statement, ended in ways.items() if ended]
+
+    def write(self, execute: Callable[..., object]) -> None:
+        """Move the jobs to where they go."""
+        for statement, ended in self._moves:
+            execute(SQL[statement], {"ended": ended, "now": self._now, "max_errors": MAX_ERRORS})
+            if statement != "again":
+                execute(SQL["leave"], {"ended": ended})
 
 
 def _ended(outcome: Outcome, status: JobStatus, result_or_reason: str | None) -> Ended:
