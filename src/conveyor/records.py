@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from conveyor.unique import OnConflict, Until
+
 JobId = NewType("JobId", UUID)
 """A UUIDv7: it names one job for ever and sorts by the moment it was made."""
 
@@ -95,6 +97,11 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     max_crashes: int = 3
     unique: str | None = None
     """While a job with this key is active in this queue, pushing another one changes nothing."""
+    unique_until: Until = Until.FINAL
+    """Which jobs with the key are in this one's way; they need not have been pushed with the same rule."""
+    unique_ttl: float | None = None
+    """Only jobs pushed less than so many seconds ago are in its way."""
+    on_conflict: OnConflict = OnConflict.IGNORE
     slot: Slot | None = None
 
 
@@ -326,6 +333,24 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
     """Grows with every acquisition of this lock, for ever."""
     expires_at: int
+
+
+class ScheduleRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store keeps of a schedule."""
+
+    name: str
+    spec: str = ""
+    """When it pushes what, as JSON; "" for one that is declared in code."""
+    paused: bool = False
+    handled_at: int
+    """The moment up to which its slots have been taken, or passed over."""
+
+
+class ScheduleBook(msgspec.Struct, frozen=True, kw_only=True):
+    """The schedules a store keeps, and the moment by its clock."""
+
+    now: int
+    schedules: list[ScheduleRecord]
 
 
 class JobMetrics(msgspec.Struct, frozen=True, kw_only=True):

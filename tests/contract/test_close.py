@@ -9,7 +9,7 @@ from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, StoreUnavailable
 from conveyor.lifecycle import handed_back
-from conveyor.records import Claim, ClaimKey, Filter, JobMetrics, Progress, WorkerRecord
+from conveyor.records import Claim, ClaimKey, Filter, JobMetrics, Progress, ScheduleRecord, WorkerRecord
 from tests.contract.stores import START, FakeClock, Store, a_job, an_id, one, push_one, take_one
 
 CLAIM = Claim(an_id(), 1, "t", "a", 500, "{}", "", 0, 0, 3, START)
@@ -44,6 +44,10 @@ CALLS: dict[str, Callable[[Driver], Any]] = {
     "renew_lock": lambda driver: driver.renew_lock("l", "me", 1),
     "release_lock": lambda driver: driver.release_lock("l", "me"),
     "locks": lambda driver: driver.locks(),
+    "schedules": lambda driver: driver.schedules(),
+    "add_schedule": lambda driver: driver.add_schedule(ScheduleRecord(name="s", handled_at=0)),
+    "change_schedule": lambda driver: driver.change_schedule("s", paused=True),
+    "remove_schedule": lambda driver: driver.remove_schedule("s"),
     "add_metrics": lambda driver: driver.add_metrics([JobMetrics(minute=1, type="t", queue="a")]),
     "read_metrics": lambda driver: driver.read_metrics(since=0, until=1),
 }

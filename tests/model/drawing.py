@@ -21,6 +21,7 @@ from conveyor.lifecycle import (
 from conveyor.records import Claim, Edits, Failure, Filter, JobStatus, NewJob, Outcome, Reason, Slot
 from conveyor.retry import NoRetry, RetrySchedule
 from conveyor.times import SECOND
+from conveyor.unique import OnConflict, Until
 from tests.contract.stores import an_id
 
 QUEUES: Final = ("a", "b")
@@ -48,6 +49,9 @@ class Push:
     run_in: float | None
     expires: float | None
     unique: str | None
+    until: Until
+    ttl: float | None
+    on_conflict: OnConflict
     slot: int | None
     max_crashes: int
 
@@ -64,6 +68,9 @@ pushes: Final = st.builds(
     run_in=st.sampled_from([None, None, None, None, None, -100.0, 0.0, 1.0, 60.0]),
     expires=st.sampled_from([None, None, None, None, 0.0, 1.0, 60.0, 1000.0]),
     unique=st.sampled_from([None, None, None, "x", "y"]),
+    until=st.sampled_from([Until.FINAL, Until.FINAL, Until.START, Until.SUCCESS]),
+    ttl=st.sampled_from([None, None, None, 1.0, 60.0]),
+    on_conflict=st.sampled_from([OnConflict.IGNORE, OnConflict.REPLACE, OnConflict.RAISE]),
     slot=st.sampled_from([None, None, None, None, 1, 2]),
     max_crashes=st.integers(1, 3),
 )
@@ -86,6 +93,9 @@ def new_job(push: Push, number: int, used: list[NewJob], now: int) -> NewJob:
         run_at=None if push.run_in is None else now + round(push.run_in * SECOND),
         expires=push.expires,
         unique=push.unique,
+        unique_until=push.until,
+        unique_ttl=push.ttl,
+        on_conflict=push.on_conflict,
         slot=None if push.slot is None else Slot("s", push.slot),
         max_crashes=push.max_crashes,
     )

@@ -62,6 +62,8 @@ def is_called(name: str) -> bool:
         ("overdue", {"conveyor_job_expiring"}),
         ("lapsed", {"conveyor_job_processing"}),
         ("held_of_types", {"conveyor_job_held"}),
+        ("rival", {"conveyor_job_unique"}),
+        ("dead_rival", {"conveyor_dead_unique"}),
         ("counters", {"conveyor_job_ready"}),
         ("untended", {"conveyor_job_delayed", "conveyor_job_expiring", "conveyor_job_held"}),
     ],

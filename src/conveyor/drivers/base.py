@@ -29,6 +29,8 @@ from conveyor.records import (
     Page,
     Progress,
     QueueCounts,
+    ScheduleBook,
+    ScheduleRecord,
     StoredJob,
     Tended,
     WorkerRecord,
@@ -85,8 +87,15 @@ class Driver(Protocol):
         `run_at` in the past means now: it gains no place in the order.
         An id that the store keeps already, waiting, running or ended, is left as it is and answered again.
         A job whose `unique` key is that of an active job in its queue is not stored; the active job's id is answered.
+        Its own `unique_until` and `unique_ttl` say which jobs with the key are in its way: with START an active one
+        that was claimed before is not, with SUCCESS the dead letter that was last buried with the key is too; with a
+        `unique_ttl` only those pushed less than so many seconds ago are. An active job that has the key and is not in
+        the way loses it to the job that is stored.
+        With REPLACE a PENDING job in the way keeps its id, attempt, errors and `pushed_at`, and its place among those
+        equal by score; all else becomes that of the new job, as if pushed now. Any other job in the way is left as it
+        is.
         A job whose slot was taken before, under whatever id, is not stored; the id that took the slot is answered.
-        These three are tried in this order; a job that is not stored takes no slot.
+        Id, key and slot are tried in this order; a job that is not stored takes no slot, and no key from another.
         With `connection`, the caller's own open connection to the store, the jobs join its transaction: they exist
         exactly when the caller commits. A connection that this store cannot join raises InvalidValue.
         """
@@ -259,6 +268,24 @@ class Driver(Protocol):
 
     def locks(self) -> list[LockRecord]:
         """The locks held now, by name."""
+        ...
+
+    def schedules(self) -> ScheduleBook:
+        """Every schedule that is kept, by name, and the present moment by the store's clock."""
+        ...
+
+    def add_schedule(self, schedule: ScheduleRecord) -> bool:
+        """Keep a schedule; False, and nothing is changed, when one of its name is kept already."""
+        ...
+
+    def change_schedule(
+        self, name: str, *, spec: str | None = None, paused: bool | None = None, handled_at: int | None = None
+    ) -> bool:
+        """Change what is given; `handled_at` only grows. False when no schedule of that name is kept."""
+        ...
+
+    def remove_schedule(self, name: str) -> bool:
+        """Forget a schedule; False when no schedule of that name is kept. Slots it took stay taken."""
         ...
 
     def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from conveyor.drivers.memory.jobs import Jobs
 from conveyor.drivers.memory.looking import Looking
 from conveyor.drivers.memory.people import People
+from conveyor.drivers.memory.schedules import Schedules
 from conveyor.drivers.memory.shared import Shared
 from conveyor.drivers.memory.tending import Tending
 from conveyor.drivers.memory.workers import Workers
 
 
-class MemoryDriver(Jobs, Tending, Looking, People, Workers, Shared):
+class MemoryDriver(Jobs, Tending, Looking, People, Workers, Shared, Schedules):
     """One opened memory store. Made by `open_url`."""
 
     @property

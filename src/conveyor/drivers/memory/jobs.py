@@ -9,9 +9,11 @@ from conveyor.drivers.base import STEP
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState, State
+from conveyor.drivers.memory.unique import rival_of, take_key
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome
 from conveyor.times import SECOND
+from conveyor.unique import OnConflict
 
 
 class Jobs(Room):
@@ -29,16 +31,16 @@ class Jobs(Room):
     def _push(self, state: State, new: NewJob, now: int) -> JobId:
         if new.id in state.jobs:
             return new.id
-        if new.unique is not None and (active := state.unique.get((new.queue, new.unique))):
-            return active
+        if new.unique is not None and (rival := rival_of(state, new, now)):
+            if new.on_conflict is OnConflict.REPLACE and rival.status is JobStatus.PENDING:
+                self._replace(state, rival, new, now)
+            return rival.id
         if new.slot is not None:
             if taken := state.slots.get(new.slot):
                 return taken[0]
             state.slots[new.slot] = new.id, now
-        due_at = max(now, new.run_at if new.run_at is not None else now + round(new.delay * SECOND))
-        expires_at = new.expires_at
-        if expires_at is None and new.expires is not None:
-            expires_at = now + round(new.expires * SECOND)
+        take_key(state, new)
+        due_at, expires_at = _moments(new, now)
         state.sequence += 1
         job = Entry(
             id=new.id,
@@ -60,6 +62,18 @@ class Jobs(Room):
         state.counts(job).pushed += 1
         state.queue(job.queue).last_activity = now
         return job.id
+
+    def _replace(self, state: State, job: Entry, new: NewJob, now: int) -> None:
+        """Let a waiting job become what was pushed in its stead."""
+        with state.moving(job):
+            job.type, job.payload, job.options = new.type, new.payload, new.options
+            job.priority, job.max_crashes = new.priority, new.max_crashes
+            job.failures = job.crashes = 0
+            job.due_at, job.expires_at = _moments(new, now)
+            job.score = self._aging.score(job.priority, job.due_at)
+            job.place = Place.DELAYED if job.due_at > now else Place.READY
+            job.note = None
+        state.queue(job.queue).last_activity = now
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         with self._step() as (state, now):
@@ -169,3 +183,11 @@ class Jobs(Room):
             job.note = None
         self._count_move(state, job, JobStatus.CANCELLED)
         return CancelAnswer.CANCELLED
+
+
+def _moments(new: NewJob, now: int) -> tuple[int, int | None]:
+    """When it becomes due, and when it expires."""
+    due_at = max(now, new.run_at if new.run_at is not None else now + round(new.delay * SECOND))
+    if new.expires_at is None and new.expires is not None:
+        return due_at, now + round(new.expires * SECOND)
+    return due_at, new.expires_at

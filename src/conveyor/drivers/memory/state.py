@@ -8,7 +8,17 @@ from threading import Condition, RLock
 
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.order import Order
-from conveyor.records import Counts, JobId, JobMetrics, JobStatus, LockRecord, Progress, Slot, WorkerRecord
+from conveyor.records import (
+    Counts,
+    JobId,
+    JobMetrics,
+    JobStatus,
+    LockRecord,
+    Progress,
+    ScheduleRecord,
+    Slot,
+    WorkerRecord,
+)
 
 
 class QueueState:
@@ -52,6 +62,7 @@ class State:
         self.workers: dict[str, WorkerRecord] = {}
         self.locks: dict[str, LockRecord] = {}
         self.fences: dict[str, int] = {}
+        self.schedules: dict[str, ScheduleRecord] = {}
         self.metrics: dict[tuple[int, str, str], JobMetrics] = {}
 
     def queue(self, name: str) -> QueueState:

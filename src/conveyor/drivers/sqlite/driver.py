@@ -7,6 +7,7 @@ from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.jobs import Jobs
 from conveyor.drivers.sqlite.look import Look
 from conveyor.drivers.sqlite.people import People
+from conveyor.drivers.sqlite.schedules import Schedules
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.shared import Shared
 from conveyor.drivers.sqlite.tending import Time
@@ -15,7 +16,7 @@ from conveyor.priority import Aging
 from conveyor.times import Clock
 
 
-class SqliteDriver(Jobs, Time, Wait, Look, People, Shared):
+class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules):
     """`drivers.base.Driver` on one SQLite file."""
 
     def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:

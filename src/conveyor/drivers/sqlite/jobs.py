@@ -17,6 +17,7 @@ from conveyor.drivers.sqlite.counters import Tally, of_stage
 from conveyor.drivers.sqlite.joining import joined
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
+from conveyor.drivers.sqlite.unique import has_rule, stand_in
 from conveyor.drivers.sqlite.unreadable import set_apart
 from conveyor.records import (
     CancelAnswer,
@@ -345,6 +346,8 @@ def _row(job: NewJob, now: int) -> _Row:
 def _store(execute: Callable[..., sqlite3.Cursor], job: NewJob, row: _Row, tally: Tally) -> JobId:
     """Store one job by the rules of `push`; answer whose id stands for it."""
     job_id, stage, now = row[0], row[4], row[6]
+    if job.unique is not None and has_rule(job) and (other := stand_in(execute, job, row, tally)) is not None:
+        return other
     if not execute(SQL["push"], row).rowcount:
         return JobId(UUID(execute(SQL["push_kept"], (job_id, job.queue, job.unique)).fetchone()[0]))
     if job.slot is not None and not execute(SQL["slot_take"], (job.slot.name, job.slot.at, job_id, now)).rowcount:
