@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import get_ident
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _inside: Final[dict[int, list[Callable[[], object]]]] = {}
 """The threads that are in such a step, each with what is to happen as soon as it is through."""
 
 
-def enter() -> None:
-    """This thread begins one. They do not nest."""
-    _inside[get_ident()] = []
-
-
-def leave() -> None:
-    """This thread is through: what was postponed happens now, and may raise. Again changes nothing."""
-    if postponed := _inside.pop(get_ident(), None):
-        postponed[0]()
+def step(action: Callable[[], T]) -> T:
+    """Answer `action()`, done as one such step by this thread. What was postponed happens then, and may raise."""
+    me, pop = get_ident(), _inside.pop
+    postponed: list[Callable[[], object]] = []
+    try:
+        _inside[me] = postponed
+        return action()
+    finally:
+        pop(me, None)
+        if postponed:
+            postponed[0]()
 
 
 def postpone(thread: int, call: Callable[[], object]) -> bool:

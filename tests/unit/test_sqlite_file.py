@@ -94,8 +94,7 @@ def test_a_relative_url_names_a_file_in_the_working_directory(tmp_path: Path, mo
 def test_durability_decides_whether_commits_are_synced(path: Path, durability: str, level: int) -> None:
     driver: Any = opened(path, f"?durability={durability}")
 
-    with driver._database.write() as writer:
-        assert writer.execute("PRAGMA synchronous").fetchone() == (level,)
+    assert driver._database.write(lambda writer: writer.execute("PRAGMA synchronous").fetchone()) == (level,)
 
     driver.close()
 
@@ -242,8 +241,7 @@ def test_a_full_disk_is_a_clear_error_and_what_was_pushed_stays(tmp_path: Path) 
 
 def test_a_database_that_may_not_grow_refuses_and_goes_on_once_it_may(path: Path) -> None:
     driver: Any = opened(path)
-    with driver._database.write() as writer:
-        pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    (pages,) = driver._database.write(lambda writer: writer.execute("PRAGMA page_count").fetchone())
     # Outside a transaction: it is a setting of the connection.
     driver._database._writer.execute(f"PRAGMA max_page_count = {pages + 4}")
 
@@ -327,37 +325,47 @@ def pages(driver: Driver) -> list[list[Any]]:
     return found
 
 
-class Interrupting:
-    """A connection on which Ctrl-C comes when a statement that begins with `word` has been executed."""
+@pytest.mark.parametrize("how", ["plain", "joined"])
+def test_an_interrupt_at_any_instant_of_a_push_stores_nothing_half_and_leaves_nobody_waiting(
+    path: Path, how: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.unit.interrupted", str(path), "1500", how],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
-    def __init__(self, connection: Any, word: str) -> None:
-        self._connection = connection
-        self._word = word
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def execute(self, statement: str, parameters: Any = ()) -> Any:
-        answer = self._connection.execute(statement, parameters)
-        if statement.startswith(self._word):
-            raise KeyboardInterrupt
-        return answer
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("word", "stored"), [("BEGIN", 0), ("INSERT", 0), ("COMMIT", 1)])
-def test_an_interrupt_in_the_middle_of_a_push_leaves_no_transaction_open(path: Path, word: str, stored: int) -> None:
+def test_a_push_from_the_midst_of_another_one_is_refused_at_once(path: Path) -> None:
     driver: Any = opened(path)
-    other = opened(path, "?timeout=1")
-    writer = driver._database._writer
 
-    driver._database._writer = Interrupting(writer, word)
-    with pytest.raises(KeyboardInterrupt):
-        driver.push([job()])
-    driver._database._writer = writer
+    def push_as_a_handler_of_signals_may(_writer: sqlite3.Connection) -> None:
+        with pytest.raises(StoreUnavailable, match="in the midst of writing"):
+            driver.push([job()])
 
-    other.push([job()])
+    driver._database.write(push_as_a_handler_of_signals_may)
+
     driver.push([job()])
-    assert ready(other) == 2 + stored
+    assert ready(driver) == 1
+    driver.close()
+
+
+def test_a_push_that_fails_in_the_callers_transaction_leaves_nothing_there(path: Path) -> None:
+    driver = opened(path)
+    connection = sqlite3.connect(path)
+    connection.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(OverflowError):
+        driver.push([job(), job(priority=2**70)], connection=connection)
+    connection.commit()
+
+    assert ready(driver) == 0
+    connection.close()
+    driver.close()
 
 
 def test_a_claim_that_buries_many_lets_others_write_between_its_steps(path: Path) -> None:

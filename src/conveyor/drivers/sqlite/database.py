@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from conveyor import unbroken
 from conveyor.drivers.sqlite.schema import prepare
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.translation import is_busy, translate
+from conveyor.drivers.sqlite.turn import Turn, TurnTimeout
 from conveyor.errors import StoreError, StoreUnavailable
 
 T = TypeVar("T")
@@ -40,10 +39,8 @@ class Database:
     def __init__(self, settings: SqliteSettings) -> None:
         self.path: Final = settings.path
         self._timeout: Final = settings.timeout
-        self._write_lock: Final = threading.Lock()
-        self._read_lock: Final = threading.Lock()
-        self._urgent: Final = _Transaction(self, _URGENT)
-        self._patient: Final = _Transaction(self, _PATIENT)
+        self._writing: Final = Turn()
+        self._reading: Final = Turn()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         if sqlite3.sqlite_version_info < _OLDEST:
@@ -74,8 +71,10 @@ class Database:
             self._disconnect()
             raise
 
-    def write(self, *, hurry: bool = True) -> _Transaction:
-        """A transaction on the writer, for `with`: committed at the end, rolled back when something is raised.
+    def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = True) -> T:
+        """Answer `work(writer)`, done in one transaction: committed at its end, rolled back when anything is raised.
+
+        Whatever interrupts it, Ctrl-C included, and wherever: no transaction stays open, and the writer is free.
 
         Where another process is in the way, one without `hurry` lets others go first: a worker's batches are long, and
         nobody waits for them as somebody does for a push.
@@ -84,7 +83,15 @@ class Database:
             StoreUnavailable: other writers did not make room in time, or the database is closed.
             StoreFull: the disk is full; nothing was written.
         """
-        return self._urgent if hurry else self._patient
+        pace = _URGENT if hurry else _PATIENT
+        try:
+            return unbroken.step(lambda: self._writing.take(lambda: self._transact(work, pace), self._timeout))
+        except sqlite3.Error as error:
+            raise self.translate(error) from error
+        except TurnTimeout:
+            raise StoreUnavailable(
+                f"other threads kept {self.path} busy for {self._timeout:g} s; try again with fewer at once"
+            ) from None
 
     def read(self, statement: str, parameters: Parameters = ()) -> Any:
         """The first column of the only row. Statements answer one row of JSON: see decision 0003.
@@ -93,24 +100,14 @@ class Database:
             StoreUnavailable: the database is closed, was removed, or cannot be read.
         """
         self.check_file()
-        with self._read_lock:
-            reader = self._open_reader()
-            try:
-                return reader.execute(statement, parameters).fetchone()[0]
-            except sqlite3.OperationalError as error:
-                if not is_busy(error):
-                    raise self.translate(error) from error
-            # Readers wait for nobody, but for the moment in which a WAL is recovered or taken away.
-            try:
-                return self.patiently(lambda: reader.execute(statement, parameters).fetchone()[0])
-            except sqlite3.Error as error:
-                raise self.translate(error) from error
+        try:
+            return self._reading.take(lambda: self._fetch(statement, parameters))
+        except sqlite3.Error as error:
+            raise self.translate(error) from error
 
     def close(self) -> None:
         """Close both connections, after whoever uses them now. Safe to call twice."""
-        with self._write_lock, self._read_lock:
-            self._is_closed = True
-            self._disconnect()
+        self._alone(self._close)
 
     def check_file(self) -> None:
         """Make sure that the path still names the file that is open: what is written to a removed file is lost.
@@ -120,10 +117,8 @@ class Database:
         Raises:
             StoreUnavailable: it was removed, and nothing is in its place.
         """
-        if _inode_of(self.path) == self._inode:
-            return
-        with self._write_lock, self._read_lock:
-            self._check_file()
+        if _inode_of(self.path) != self._inode:
+            self._alone(self._reopen)
 
     def patiently(self, action: Callable[[], T], pace: _Pace | None = None) -> T:
         """Run `action`, again and again while another connection is in its way, until the timeout.
@@ -147,51 +142,42 @@ class Database:
         """SQLite's error as ours."""
         return translate(error, self.path, self._timeout)
 
-    def begin(self, pace: _Pace) -> sqlite3.Connection:
-        """Take the writer and open a transaction; `_Transaction` ends it."""
-        if not self._write_lock.acquire(timeout=self._timeout):
+    def _transact(self, work: Callable[[sqlite3.Connection], T], pace: _Pace) -> T:
+        if _inode_of(self.path) != self._inode:
+            self._reading.take(self._reopen)
+        writer = self._open_writer()
+        if writer.in_transaction:
             raise StoreUnavailable(
-                f"other threads kept {self.path} busy for {self._timeout:g} s; try again with fewer at once"
+                f"this thread is in the midst of writing to {self.path}, and was called again from there, as a handler "
+                "of signals is; leave it to another thread, or until later"
             )
-        try:
-            if _inode_of(self.path) != self._inode:
-                with self._read_lock:
-                    self._check_file()
-            writer = self._open_writer()
+        # Ends what is open, written in C and therefore not interrupted half-way.
+        with writer:
             try:
                 writer.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
                 self.patiently(lambda: writer.execute("BEGIN IMMEDIATE"), pace)
-        except sqlite3.Error as error:
-            self._let_go()
-            raise self.translate(error) from error
-        except BaseException:
-            self._let_go()
-            raise
-        return writer
+            return work(writer)
 
-    def end(self, *, commit: bool) -> None:
-        """Close the transaction and give the writer back."""
+    def _fetch(self, statement: str, parameters: Parameters) -> Any:
+        reader = self._open_reader()
         try:
-            if commit:
-                self._open_writer().execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self.translate(error) from error
-        finally:
-            self._let_go()
+            return reader.execute(statement, parameters).fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+        # Readers wait for nobody, but for the moment in which a WAL is recovered or taken away.
+        return self.patiently(lambda: reader.execute(statement, parameters).fetchone()[0])
 
-    def _let_go(self) -> None:
-        """Give the writer back, with no transaction open: one that failed, or was interrupted, is rolled back."""
-        try:
-            # A full disk has rolled back by itself.
-            if self._writer is not None and self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise self.translate(error) from error
-        finally:
-            self._write_lock.release()
+    def _alone(self, action: Callable[[], None]) -> None:
+        self._writing.take(lambda: self._reading.take(action))
 
-    def _check_file(self) -> None:
+    def _close(self) -> None:
+        self._is_closed = True
+        self._disconnect()
+
+    def _reopen(self) -> None:
+        """Open the file that has taken the place of the open one; see `check_file`."""
         if self._is_closed or (inode := _inode_of(self.path)) == self._inode:
             return
         if inode is None:
@@ -200,11 +186,13 @@ class Database:
         self._open()
 
     def _disconnect(self) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
+        # Forgotten first, so that no interrupt leaves a closed connection to be used.
+        connections = (self._reader, self._writer)
         self._reader = self._writer = None
         self._inode = _NO_FILE
+        for connection in connections:
+            if connection is not None:
+                connection.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
@@ -232,34 +220,6 @@ class Database:
             connection.close()
             raise
         return connection
-
-
-class _Transaction:
-    """What `Database.write` answers: reusable, because the write lock lets only one at a time be inside."""
-
-    __slots__ = ("_database", "_pace")
-
-    def __init__(self, database: Database, pace: _Pace) -> None:
-        self._database = database
-        self._pace = pace
-
-    def __enter__(self) -> sqlite3.Connection:
-        unbroken.enter()
-        try:
-            return self._database.begin(self._pace)
-        except BaseException:
-            unbroken.leave()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._database.end(commit=error is None)
-        finally:
-            unbroken.leave()
-        if isinstance(error, sqlite3.Error):
-            raise self._database.translate(error) from error
 
 
 def _inode_of(path: Path) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ import msgspec
 from conveyor.drivers.base import MAX_ERRORS, STEP
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally, of_stage
-from conveyor.drivers.sqlite.joining import joined
+from conveyor.drivers.sqlite.joining import join
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.unique import has_rule, stand_in
@@ -54,15 +54,13 @@ class Jobs(Part):
         now = self._clock()
         # Before the lock is taken, for others wait for it.
         rows = [_row(job, now) for job in jobs]
-        if connection is not None:
-            with joined(connection, self._database) as cursor:
-                ids = [_store(cursor.execute, job, row, tally) for job, row in zip(jobs, rows, strict=True)]
-                tally.write(cursor.execute, now)
-            return ids
-        with self._database.write() as writer:
+
+        def store(writer: sqlite3.Connection | sqlite3.Cursor) -> list[JobId]:
             ids = [_store(writer.execute, job, row, tally) for job, row in zip(jobs, rows, strict=True)]
             tally.write(writer.execute, now)
-        return ids
+            return ids
+
+        return self._database.write(store) if connection is None else join(connection, self._database, store)
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         now = self._clock()
@@ -75,9 +73,16 @@ class Jobs(Part):
         for queue, _, _, overdue in promising:
             while overdue and self._bury_some(queue, now) == STEP:
                 pass
-        tally = Tally()
+        taking = {"lease_until": now + micros(lease), "worker": worker, "now": now}
+        return self._database.write(lambda writer: self._take(writer, probe, limit, taking), hurry=False)
+
+    def _take(
+        self, writer: sqlite3.Connection, probe: dict[str, Any], limit: int, taking: dict[str, Any]
+    ) -> list[Claim]:
+        now, tally = taking["now"], Tally()
         claims: list[Claim] = []
         room = min(limit, STEP)
+<<<<<<< Updated upstream
         taking = {"lease_until": now + micros(lease), "worker": worker, "now": now}
         with self._database.write(hurry=False) as writer:
             for queue, ready, due, overdue in _promising(writer.execute(SQL["probe"], probe).fetchone()[0]):
@@ -99,24 +104,51 @@ class Jobs(Part):
                 taking_tally.add(queue, priority, counters.POPPED, count)
             tally.write(writer.execute, None)
             taking_tally.write(writer.execute, now)
+=======
+        for queue, ready, due, overdue in _promising(writer.execute(SQL["probe"], probe).fetchone()[0]):
+            if overdue:
+                while bury_overdue(writer, queue, now, tally) == STEP:
+                    pass
+            if due:
+                promote_due(writer, queue, now, tally)
+            if (ready or due) and room > 0:
+                seqs, taken = _next(writer, {"queue": queue, "limit": room, **self._levels}, now, tally)
+                writer.execute(SQL["claim"], {"seqs": seqs, **taking})
+                claims += taken
+                room -= len(taken)
+        # Apart: only a queue from which something was taken was active.
+        taking_tally = Tally()
+        for (queue, priority), count in Counter((claim.queue, claim.priority) for claim in claims).items():
+            taking_tally.add(queue, priority, counters.READY, -count)
+            taking_tally.add(queue, priority, counters.PROCESSING, count)
+            taking_tally.add(queue, priority, counters.POPPED, count)
+        tally.write(writer.execute, None)
+        taking_tally.write(writer.execute, now)
+>>>>>>> Stashed changes
         return claims
 
     def _bury_some(self, queue: str, now: int) -> int:
         """Bury up to STEP overdue jobs, in a transaction of their own; answer how many."""
-        tally = Tally()
-        with self._database.write(hurry=False) as writer:
+
+        def bury(writer: sqlite3.Connection) -> int:
+            tally = Tally()
             buried = bury_overdue(writer, queue, now, tally)
             tally.write(writer.execute, None)
-        return buried
+            return buried
+
+        return self._database.write(bury, hurry=False)
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
         if not claims:
             return []
         keys = to_json([(claim.id, claim.attempt) for claim in claims])
-        with self._database.write(hurry=False) as writer:
+
+        def lengthen(writer: sqlite3.Connection) -> list[bool]:
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
             writer.execute(SQL["extend"], {"lease_until": self._clock() + micros(lease), "claims": keys})
-        return [position in holding for position in range(len(claims))]
+            return [position in holding for position in range(len(claims))]
+
+        return self._database.write(lengthen, hurry=False)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         if not outcomes:
@@ -125,6 +157,7 @@ class Jobs(Part):
         now = self._clock()
         # As if every claim held, as nearly all do: whatever can be done before the lock is taken keeps nobody waiting.
         ending = _Ending(now)
+<<<<<<< Updated upstream
         for outcome in outcomes:
             ending.add(outcome)
         ending.close()
@@ -132,14 +165,27 @@ class Jobs(Part):
         are_distinct = len({outcome.claim.id.int for outcome in outcomes}) == len(outcomes)
         held = [True] * len(outcomes)
         with self._database.write(hurry=False) as writer:
+=======
+        held: list[bool] = []
+        settled: set[int] = set()
+
+        def end(writer: sqlite3.Connection) -> list[bool]:
+>>>>>>> Stashed changes
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
             if len(holding) < len(outcomes) or not are_distinct or any(holding.values()):
                 held, ending = _those_held(outcomes, holding, now)
             ending.write(writer.execute)
             for job in ending.follow_ups:
                 _store(writer.execute, job, _row(job, now), ending.tally)
+<<<<<<< Updated upstream
             ending.tally.write(writer.execute, now if True in held else None)
         return held
+=======
+            ending.tally.write(writer.execute, now if settled else None)
+            return held
+
+        return self._database.write(end, hurry=False)
+>>>>>>> Stashed changes
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:
@@ -148,7 +194,8 @@ class Jobs(Part):
         answers: dict[str, CancelAnswer] = {}
         cancelled: list[Ended] = []
         requested: list[str] = []
-        with self._database.write() as writer:
+
+        def mark(writer: sqlite3.Connection) -> list[CancelAnswer]:
             places = writer.execute(SQL["whereabouts"], {"ids": to_json(list(ids))}).fetchone()[0]
             rows = {row[0]: row for row in msgspec.json.decode(places)}
             # In the order asked for: it is the order in which they end, and are pruned.
@@ -169,7 +216,9 @@ class Jobs(Part):
             if requested:
                 writer.execute(SQL["cancel_request"], {"ids": to_json(requested)})
             tally.write(writer.execute, None)
-        return [answers.get(str(job_id), CancelAnswer.UNKNOWN) for job_id in ids]
+            return [answers.get(str(job_id), CancelAnswer.UNKNOWN) for job_id in ids]
+
+        return self._database.write(mark)
 
 
 def _those_held(outcomes: Sequence[Outcome], holding: Mapping[int, int], now: int) -> tuple[list[bool], _Ending]:

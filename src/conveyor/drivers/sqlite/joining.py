@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
 from conveyor.drivers.sqlite.database import Database
 from conveyor.errors import InvalidValue
 
+T = TypeVar("T")
 
-@contextmanager
-def joined(connection: object, database: Database) -> Generator[sqlite3.Cursor]:
-    """A cursor inside the transaction of `connection`; the caller commits it or rolls it back.
+
+def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor], T]) -> T:
+    """Answer `work(cursor)`, done inside the transaction of `connection`; the caller commits it or rolls it back.
+
+    What raises, or is interrupted, leaves nothing half-done there, should the caller commit all the same.
 
     Raises:
         InvalidValue: it is no sqlite3 connection, is open on another file, or commits each statement by itself.
@@ -35,8 +39,16 @@ def joined(connection: object, database: Database) -> Generator[sqlite3.Cursor]:
             )
         cursor.execute("BEGIN IMMEDIATE")
     try:
-        yield cursor
-    except sqlite3.Error as error:
-        raise database.translate(error) from error
+        cursor.execute("SAVEPOINT conveyor_push")
+        done = work(cursor)
+        cursor.execute("RELEASE conveyor_push")
+    except BaseException as error:
+        # There is none where it was interrupted before or after, or where a full disk has ended the whole transaction.
+        with suppress(sqlite3.Error):
+            cursor.execute("ROLLBACK TO conveyor_push")
+        if isinstance(error, sqlite3.Error):
+            raise database.translate(error) from error
+        raise
     finally:
         cursor.close()
+    return done

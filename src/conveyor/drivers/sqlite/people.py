@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,8 @@ class People(Part):
     def _redrive_some(self, where: Filter, edits: Edits, step: int) -> int:
         now, tally = self._clock(), Tally()
         stage = DELAYED_STAGE if edits.delay > 0 else READY_STAGE
-        with self._database.write() as writer:
+
+        def bring_back(writer: sqlite3.Connection) -> int:
             conditions = conditions_of(where, ["dead"])
             ended: list[list[Any]] = msgspec.json.decode(
                 writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0]
@@ -54,7 +56,9 @@ class People(Part):
             for row in ended:
                 tally.add(row[2], row[3], counters.DEAD, -1)
             tally.write(writer.execute, None)
-        return len(ended)
+            return len(ended)
+
+        return self._database.write(bring_back)
 
     def clear(self, queue: str) -> int:
         return sum(
@@ -63,8 +67,8 @@ class People(Part):
         )
 
     def _clear_some(self, queue: str, stage: int, step: int) -> int:
-        tally = Tally()
-        with self._database.write() as writer:
+        def delete(writer: sqlite3.Connection) -> int:
+            tally = Tally()
             some = {"queue": queue, "stage": stage, "limit": step}
             rows = writer.execute(SQL["waiting"], some).fetchone()[0].decode()
             waiting = msgspec.json.decode(rows)
@@ -73,27 +77,29 @@ class People(Part):
             for _, priority in waiting:
                 tally.add(queue, priority, of_stage(stage), -1)
             tally.write(writer.execute, None)
-        return len(waiting)
+            return len(waiting)
+
+        return self._database.write(delete)
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
         return _by_steps(lambda step: self._forget_some(where, step), limit)
 
     def _forget_some(self, where: Filter, step: int) -> int:
-        tally = Tally()
-        with self._database.write() as writer:
+        def delete(writer: sqlite3.Connection) -> int:
+            tally = Tally()
             conditions = conditions_of(where, ["dead", "finished"])
             ended = msgspec.json.decode(writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0])
             delete_ended(writer, ended, tally)
             tally.write(writer.execute, None)
-        return len(ended)
+            return len(ended)
+
+        return self._database.write(delete)
 
     def pause(self, queue: str) -> None:
-        with self._database.write() as writer:
-            writer.execute(SQL["pause"], {"queue": queue})
+        self._database.write(lambda writer: writer.execute(SQL["pause"], {"queue": queue}))
 
     def resume(self, queue: str) -> None:
-        with self._database.write() as writer:
-            writer.execute(SQL["resume"], {"queue": queue})
+        self._database.write(lambda writer: writer.execute(SQL["resume"], {"queue": queue}))
 
 
 def _by_steps(some: Callable[[int], int], limit: int | None) -> int:

@@ -26,18 +26,14 @@ def prepare(connection: sqlite3.Connection, path: Path, *, share: bool) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     if version == len(MIGRATIONS):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    # Commits or rolls back, written in C and therefore not interrupted half-way.
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         # Again under the lock: another process may have been faster.
         for step in MIGRATIONS[_version(connection, path, share=share) :]:
             for statement in _statements(step):
                 connection.execute(statement)
         connection.execute("UPDATE conveyor_schema SET version = ?", (len(MIGRATIONS),))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _version(connection: sqlite3.Connection, path: Path, *, share: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -23,30 +24,30 @@ class Shared(Part):
     """The operations on shared state; their promises stand in `drivers/base.py`."""
 
     def beat(self, worker: WorkerRecord) -> list[ClaimKey]:
-        with self._database.write(hurry=False) as writer:
+        def record(writer: sqlite3.Connection) -> list[ClaimKey]:
             writer.execute(SQL["beat"], {"name": worker.name, "record": to_json(worker), "now": self._clock()})
             children = {"workers": to_json(worker.children)}
             return _Keys.decode(writer.execute(SQL["cancel_requests"], children).fetchone()[0])
+
+        return self._database.write(record, hurry=False)
 
     def workers(self) -> list[WorkerRecord]:
         return _Workers.decode(self._database.read(SQL["workers"]))
 
     def leave(self, worker: str) -> None:
-        with self._database.write() as writer:
-            writer.execute(SQL["leave_worker"], {"name": worker})
+        self._database.write(lambda writer: writer.execute(SQL["leave_worker"], {"name": worker}))
 
     def write_progress(self, claim: ClaimKey, progress: Progress) -> bool:
         record = to_json(msgspec.structs.replace(progress, updated_at=self._clock()))
-        with self._database.write() as writer:
-            row = {"id": str(claim.id), "attempt": claim.attempt, "record": record}
-            return writer.execute(SQL["write_progress"], row).rowcount > 0
+        row = {"id": str(claim.id), "attempt": claim.attempt, "record": record}
+        return self._database.write(lambda writer: writer.execute(SQL["write_progress"], row).rowcount > 0)
 
     def read_progress(self, ids: Sequence[JobId]) -> list[Progress | None]:
         found = dict(_Progresses.decode(self._database.read(SQL["read_progress"], {"ids": to_json(list(ids))})))
         return [found.get(job_id) for job_id in ids]
 
     def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
-        with self._database.write() as writer:
+        def take(writer: sqlite3.Connection) -> LockRecord | None:
             now = self._clock()
             holder, fence, expires_at = writer.execute(SQL["lock_get"], {"name": name}).fetchone() or (None, 0, 0)
             is_held = holder is not None and expires_at > now
@@ -58,6 +59,8 @@ class Shared(Part):
             writer.execute(SQL["lock_put"], msgspec.structs.asdict(lock))
             return lock
 
+        return self._database.write(take)
+
     def renew_lock(self, name: str, owner: str, ttl: float) -> bool:
         return self._change_lock(name, owner, owner, ttl)
 
@@ -65,7 +68,7 @@ class Shared(Part):
         return self._change_lock(name, owner, None, 0.0)
 
     def _change_lock(self, name: str, owner: str, new_owner: str | None, ttl: float) -> bool:
-        with self._database.write() as writer:
+        def change(writer: sqlite3.Connection) -> bool:
             now = self._clock()
             holder, fence, expires_at = writer.execute(SQL["lock_get"], {"name": name}).fetchone() or (None, 0, 0)
             if holder != owner or expires_at <= now:
@@ -74,6 +77,8 @@ class Shared(Part):
             writer.execute(SQL["lock_put"], row)
             return True
 
+        return self._database.write(change)
+
     def locks(self) -> list[LockRecord]:
         return _Locks.decode(self._database.read(SQL["locks"], {"now": self._clock()}))
 
@@ -81,9 +86,12 @@ class Shared(Part):
         if not metrics:
             return
         rows = {"metrics": to_json(list(metrics))}
-        with self._database.write(hurry=False) as writer:
+
+        def add(writer: sqlite3.Connection) -> None:
             writer.execute(SQL["add_metric"], rows)
             writer.execute(SQL["add_bucket"], rows)
+
+        self._database.write(add, hurry=False)
 
     def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
         return _Metrics.decode(self._database.read(SQL["read_metrics"], {"since": since, "until": until}))

@@ -40,42 +40,45 @@ class Time(Part):
         }
         if not any(msgspec.json.decode(self._database.read(SQL["untended"], looking)).values()):
             return Tended()
-        tally = Tally()
-        with self._database.write(hurry=False) as writer:
-            # Again under the lock: what another worker has pruned meanwhile must not be pruned twice.
-            found: dict[str, Any] = msgspec.json.decode(writer.execute(SQL["untended"], looking).fetchone()[0])
-            expired = promoted = 0
-            for queue in found["overdue"]:
-                expired += bury_overdue(writer, queue, now, tally, STEP - expired)
-            for queue in found["due"]:
-                promoted += promote_due(writer, queue, now, tally, STEP - promoted)
-            unheld = _offer_held(writer, looking["types"], tally) if found["held"] else 0
-            pruned = [
-                _prune(writer, kind, looking[f"{kind}_cutoff"], min(found[kind], STEP), tally)
-                for kind in ("finished", "dead")
-                if found[kind]
-            ]
-            if found["metrics"]:
-                cutoff = {"cutoff": looking["metrics_cutoff"], "limit": STEP}
-                pruned.append(writer.execute(SQL["prune_metrics"], cutoff).rowcount)
-                writer.execute(SQL["prune_buckets"], cutoff)
-            for what in ("slot", "worker"):
-                if found[f"{what}s"]:
-                    writer.execute(SQL[f"prune_{what}s"], {"cutoff": looking[f"{what}_cutoff"], "limit": STEP})
-            tally.write(writer.execute, None)
-        return Tended(
-            promoted=promoted,
-            expired=expired,
-            unheld=unheld,
-            pruned=sum(pruned),
-            more=STEP in {promoted, expired, unheld, *pruned},
-        )
+        return self._database.write(lambda writer: _tend(writer, now, looking), hurry=False)
 
     def lapsed(self, limit: int) -> list[Claim]:
         return _Claims.decode(self._database.read(SQL["lapsed"], {"now": self._clock(), "limit": limit}))
 
     def held_by(self, workers: Sequence[str]) -> list[Claim]:
         return _Claims.decode(self._database.read(SQL["held_by"], {"workers": to_json(list(workers))}))
+
+
+def _tend(writer: sqlite3.Connection, now: int, looking: dict[str, Any]) -> Tended:
+    tally = Tally()
+    # Again under the lock: what another worker has pruned meanwhile must not be pruned twice.
+    found: dict[str, Any] = msgspec.json.decode(writer.execute(SQL["untended"], looking).fetchone()[0])
+    expired = promoted = 0
+    for queue in found["overdue"]:
+        expired += bury_overdue(writer, queue, now, tally, STEP - expired)
+    for queue in found["due"]:
+        promoted += promote_due(writer, queue, now, tally, STEP - promoted)
+    unheld = _offer_held(writer, looking["types"], tally) if found["held"] else 0
+    pruned = [
+        _prune(writer, kind, looking[f"{kind}_cutoff"], min(found[kind], STEP), tally)
+        for kind in ("finished", "dead")
+        if found[kind]
+    ]
+    if found["metrics"]:
+        cutoff = {"cutoff": looking["metrics_cutoff"], "limit": STEP}
+        pruned.append(writer.execute(SQL["prune_metrics"], cutoff).rowcount)
+        writer.execute(SQL["prune_buckets"], cutoff)
+    for what in ("slot", "worker"):
+        if found[f"{what}s"]:
+            writer.execute(SQL[f"prune_{what}s"], {"cutoff": looking[f"{what}_cutoff"], "limit": STEP})
+    tally.write(writer.execute, None)
+    return Tended(
+        promoted=promoted,
+        expired=expired,
+        unheld=unheld,
+        pruned=sum(pruned),
+        more=STEP in {promoted, expired, unheld, *pruned},
+    )
 
 
 def delete_ended(writer: sqlite3.Connection, ended: Sequence[Sequence[Any]], tally: Tally) -> None:
