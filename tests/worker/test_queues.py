@@ -73,6 +73,17 @@ def test_exclude_takes_away_from_the_queues_of_the_app_and_from_those_named(benc
     assert bench.get(slow[0]).status is JobStatus.COMPLETED
 
 
+def test_queues_that_nobody_named_take_turns(bench: Bench) -> None:
+    for queue in ("default", "slow"):
+        push(bench, queue, 30)
+
+    bench.burst(queues=())
+
+    # In order, the first would have to be empty before the second is served.
+    assert "slow" in bench.notes[:30]
+    assert len(bench.notes) == 60
+
+
 def test_a_worker_without_any_queue_left_says_so(bench: Bench) -> None:
     settings = WorkerSettings(
         app="tests.worker.jobs:app", url=bench.url, queues=(QueueShare("default"),), exclude=("default",)

@@ -40,7 +40,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 @click.argument("queues", nargs=-1, metavar="[QUEUE[:WEIGHT]]...")
 @app_option(help="The application: the module, and the Conveyor in it.", required=True)
 @url_option
-@queue_option("Serve this queue, or * for all; may be given again. [default: all queues of the app's jobs]")
+@queue_option("Serve this queue, or * for all; may be given again. [default: all queues of the app's jobs, in turn]")
 @exclude_option("Do not serve this queue; may be given again.")
 @click.option("--processes", "-p", type=NUMBER, default=1, show_default=True, metavar="N", help="Worker processes.")
 @click.option(

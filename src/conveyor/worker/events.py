@@ -38,7 +38,8 @@ def starting(
         len(job_types),
         "" if len(job_types) == 1 else "s",
         "" if len(queues) == 1 else "s",
-        ", ".join(share.name if share.weight is None else f"{share.name}:{share.weight}" for share in queues),
+        # A weight is worth saying where somebody has given it.
+        ", ".join(f"{each.name}:{each.weight}" if each.weight and settings.queues else each.name for each in queues),
         settings.processes,
         settings.threads,
         settings.async_limit,

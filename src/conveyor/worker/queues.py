@@ -19,10 +19,12 @@ EVERY: Final = 1.0
 def shares_of(settings: WorkerSettings, app: Conveyor) -> tuple[QueueShare, ...]:
     """What to serve: what the settings name, or every queue of the application's jobs, without what is excluded.
 
+    Queues that nobody has put in an order share the worker alike, so that a full one does not starve the others.
+
     Raises:
         ConfigError: nothing is left.
     """
-    named = settings.queues or tuple(QueueShare(name) for name in _queues_of(app))
+    named = settings.queues or tuple(QueueShare(name, weight=1) for name in _queues_of(app))
     left = tuple(share for share in named if share.name not in settings.exclude)
     if not left:
         names = ", ".join(share.name for share in named)

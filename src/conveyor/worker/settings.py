@@ -62,8 +62,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         app: the application: "package.module:attribute".
         url: the store; `None` for the application's own.
-        queues: where to claim; empty for every queue that the application's registered jobs name. `*` is served in its
-            place among the others, the queues that it stands for in equal shares; new ones within about two seconds.
+        queues: where to claim; empty for every queue that the application's registered jobs name, in equal shares. `*`
+            is served in its place among the others, the queues that it stands for in equal shares; new ones within
+            about two seconds.
         exclude: queues not to claim from, whoever names them.
         processes: child processes.
         threads: sync jobs at a time in each child. Above 1 they cannot be interrupted at their timeout while they wait
