@@ -82,29 +82,6 @@ class Jobs(Part):
         now, tally = taking["now"], Tally()
         claims: list[Claim] = []
         room = min(limit, STEP)
-<<<<<<< Updated upstream
-        taking = {"lease_until": now + micros(lease), "worker": worker, "now": now}
-        with self._database.write(hurry=False) as writer:
-            for queue, ready, due, overdue in _promising(writer.execute(SQL["probe"], probe).fetchone()[0]):
-                if overdue:
-                    while bury_overdue(writer, queue, now, tally) == STEP:
-                        pass
-                if due:
-                    promote_due(writer, queue, now, tally)
-                if (ready or due) and room > 0:
-                    seqs, taken = _next(writer, {"queue": queue, "limit": room, **self._levels}, now, tally)
-                    writer.execute(SQL["claim"], {"seqs": seqs, **taking})
-                    claims += taken
-                    room -= len(taken)
-            # Apart: only a queue from which something was taken was active.
-            taking_tally = Tally()
-            for (queue, priority), count in Counter(map(_place_of, claims)).items():
-                taking_tally.add(queue, priority, counters.READY, -count)
-                taking_tally.add(queue, priority, counters.PROCESSING, count)
-                taking_tally.add(queue, priority, counters.POPPED, count)
-            tally.write(writer.execute, None)
-            taking_tally.write(writer.execute, now)
-=======
         for queue, ready, due, overdue in _promising(writer.execute(SQL["probe"], probe).fetchone()[0]):
             if overdue:
                 while bury_overdue(writer, queue, now, tally) == STEP:
@@ -118,13 +95,12 @@ class Jobs(Part):
                 room -= len(taken)
         # Apart: only a queue from which something was taken was active.
         taking_tally = Tally()
-        for (queue, priority), count in Counter((claim.queue, claim.priority) for claim in claims).items():
+        for (queue, priority), count in Counter(map(_place_of, claims)).items():
             taking_tally.add(queue, priority, counters.READY, -count)
             taking_tally.add(queue, priority, counters.PROCESSING, count)
             taking_tally.add(queue, priority, counters.POPPED, count)
         tally.write(writer.execute, None)
         taking_tally.write(writer.execute, now)
->>>>>>> Stashed changes
         return claims
 
     def _bury_some(self, queue: str, now: int) -> int:
@@ -157,35 +133,24 @@ class Jobs(Part):
         now = self._clock()
         # As if every claim held, as nearly all do: whatever can be done before the lock is taken keeps nobody waiting.
         ending = _Ending(now)
-<<<<<<< Updated upstream
         for outcome in outcomes:
             ending.add(outcome)
         ending.close()
         # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
         are_distinct = len({outcome.claim.id.int for outcome in outcomes}) == len(outcomes)
-        held = [True] * len(outcomes)
-        with self._database.write(hurry=False) as writer:
-=======
-        held: list[bool] = []
-        settled: set[int] = set()
 
         def end(writer: sqlite3.Connection) -> list[bool]:
->>>>>>> Stashed changes
+            held, ended = [True] * len(outcomes), ending
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
             if len(holding) < len(outcomes) or not are_distinct or any(holding.values()):
-                held, ending = _those_held(outcomes, holding, now)
-            ending.write(writer.execute)
-            for job in ending.follow_ups:
-                _store(writer.execute, job, _row(job, now), ending.tally)
-<<<<<<< Updated upstream
-            ending.tally.write(writer.execute, now if True in held else None)
-        return held
-=======
-            ending.tally.write(writer.execute, now if settled else None)
+                held, ended = _those_held(outcomes, holding, now)
+            ended.write(writer.execute)
+            for job in ended.follow_ups:
+                _store(writer.execute, job, _row(job, now), ended.tally)
+            ended.tally.write(writer.execute, now if True in held else None)
             return held
 
         return self._database.write(end, hurry=False)
->>>>>>> Stashed changes
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:

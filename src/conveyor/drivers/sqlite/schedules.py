@@ -20,16 +20,14 @@ class Schedules(Part):
         return ScheduleBook(now=self._clock(), schedules=_Schedules.decode(self._database.read(SQL["schedules"])))
 
     def add_schedule(self, schedule: ScheduleRecord) -> bool:
-        with self._database.write() as writer:
-            return writer.execute(SQL["add_schedule"], msgspec.structs.asdict(schedule)).rowcount > 0
+        row = msgspec.structs.asdict(schedule)
+        return self._database.write(lambda writer: writer.execute(SQL["add_schedule"], row).rowcount > 0)
 
     def change_schedule(
         self, name: str, *, spec: str | None = None, paused: bool | None = None, handled_at: int | None = None
     ) -> bool:
         changes = {"name": name, "spec": spec, "paused": paused, "handled_at": handled_at}
-        with self._database.write() as writer:
-            return writer.execute(SQL["change_schedule"], changes).rowcount > 0
+        return self._database.write(lambda writer: writer.execute(SQL["change_schedule"], changes).rowcount > 0)
 
     def remove_schedule(self, name: str) -> bool:
-        with self._database.write() as writer:
-            return writer.execute(SQL["remove_schedule"], {"name": name}).rowcount > 0
+        return self._database.write(lambda writer: writer.execute(SQL["remove_schedule"], {"name": name}).rowcount > 0)
