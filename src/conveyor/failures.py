@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Final
 
 from conveyor import lifecycle
@@ -29,6 +30,8 @@ def failure_of(
         error_type, message, traceback = error_name(type(error)), _message(error), _traceback(error)
     return Failure(
         attempt=claim.attempt,
+        queue=claim.queue,
+        fingerprint=fingerprint_of(error, claim.type, reason),
         reason=reason,
         error_type=error_type,
         message=_storable(message[:MAX_MESSAGE]),
@@ -37,6 +40,30 @@ def failure_of(
         started_at=started_at,
         ended_at=ended_at,
     )
+
+
+def fingerprint_of(error: BaseException | str, type: str, reason: Reason) -> str:
+    """Twelve hexadecimal digits that are the same for failures of one cause, whatever their message and line numbers.
+
+    They are made of the job type, the reason, the exception's type and the function that raised it. A timeout may come
+    anywhere, so its place says nothing.
+    """
+    parts = [type, reason.value]
+    if not isinstance(error, str):
+        parts.append(error_name(error.__class__))
+        if reason is not Reason.TIMED_OUT:
+            parts.append(_place(error))
+    return blake2b("\0".join(parts).encode(errors="backslashreplace"), digest_size=6).hexdigest()
+
+
+def _place(error: BaseException) -> str:
+    """The function that raised it, by module and name; the innermost one that the traceback has."""
+    step = error.__traceback__
+    if step is None:
+        return ""
+    while step.tb_next is not None:
+        step = step.tb_next
+    return f"{step.tb_frame.f_globals.get('__name__', '')}.{step.tb_frame.f_code.co_qualname}"
 
 
 def after_error(

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from conveyor.records import JobMetrics
+from conveyor.measures import JobMetrics
 from conveyor.times import SECOND
 
 GROWTH: Final = 1.04

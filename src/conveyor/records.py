@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from conveyor.measures import Memory
 from conveyor.unique import OnConflict, Until
 
 JobId = NewType("JobId", UUID)
@@ -120,6 +121,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
     crashes: int
     max_crashes: int
     pushed_at: int
+    due_at: int = 0
+    """When it became ready to be claimed."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,6 +137,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worker: str = ""
     started_at: int | None = None
     ended_at: int | None = None
+    queue: str = ""
+    """Where the attempt was claimed: a redrive may move the job."""
+    fingerprint: str = ""
+    """The same for failures of one cause; see `failures.fingerprint_of`. Empty when it never ran."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -158,6 +165,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ended_at: int | None = None
     follow_ups: tuple[NewJob, ...] = ()
     """Jobs that come to exist in the same step, if the claim still holds."""
+    memory: Memory | None = None
+    """What the run took, if it was measured; kept with jobs that end."""
 
 
 class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +202,8 @@ class StoredJob(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     held: bool = False
     errors: tuple[Failure, ...] = ()
+    memory: Memory | None = None
+    """What the run took that ended the job, if it was measured."""
 
 
 class CancelAnswer(StrEnum):
@@ -218,6 +229,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     error: str = ""
     """A part of the last failure's type or message, case ignored."""
+    fingerprint: str = ""
+    """The last failure's fingerprint, exactly."""
     tag: str = ""
     """One of the tags in the job's metadata, exactly."""
     before: int | None = None
@@ -241,6 +254,22 @@ class Edits(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     priority: int | None = None
     delay: float = 0.0
+
+
+class DeadGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters of one queue, type and reason, whose last failures are of one error type and fingerprint."""
+
+    queue: str
+    type: str
+    reason: Reason
+    error_type: str
+    fingerprint: str
+    count: int
+    first: int
+    """When the first of them ended."""
+    last: int
+    newest: JobId
+    """The greatest id of them."""
 
 
 class Counts(msgspec.Struct, kw_only=True):
@@ -351,22 +380,6 @@ class ScheduleBook(msgspec.Struct, frozen=True, kw_only=True):
 
     now: int
     schedules: list[ScheduleRecord]
-
-
-class JobMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs of one job type in one queue that ended within one minute. Two of them add up field by field."""
-
-    minute: int
-    """Minutes since 1970."""
-    type: str
-    queue: str
-    completed: int = 0
-    failed: int = 0
-    """Runs that failed, whether they are retried or not."""
-    duration_us: int = 0
-    """All runs together, in microseconds."""
-    buckets: dict[int, int] = {}
-    """Runs by logarithmic duration bucket; see `metrics.py`."""
 
 
 class Tended(msgspec.Struct, frozen=True, kw_only=True):

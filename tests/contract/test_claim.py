@@ -43,6 +43,7 @@ def test_a_claimed_job_is_processing_and_leased_to_the_worker(driver: Driver, cl
         crashes=0,
         max_crashes=9,
         pushed_at=START,
+        due_at=START,
     )
     job = one(driver, new.id)
     assert (job.status, job.attempt, job.worker) == (JobStatus.PROCESSING, 1, "w1")
@@ -355,3 +356,19 @@ def test_the_counters_agree_after_claims_from_many_queues_and_levels(driver: Dri
 
     popped = sum(counts.popped for queue in driver.counts() for counts in queue.by_priority.values())
     assert popped == 22
+
+
+def test_a_claim_says_since_when_its_job_was_ready(driver: Driver, clock: FakeClock) -> None:
+    push_one(driver, delay=5)
+    clock.step(9)
+    first = take_one(driver)
+    driver.settle([snoozed(first, 2)])
+    clock.step(7)
+
+    second = take_one(driver)
+
+    assert first.due_at == START + 5 * SECOND
+    assert second.due_at == START + 11 * SECOND
+    assert driver.held_by(["w"]) == [second]
+    clock.step(31)
+    assert driver.lapsed(1) == [second]

@@ -9,7 +9,8 @@ from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, StoreUnavailable
 from conveyor.lifecycle import handed_back
-from conveyor.records import Claim, ClaimKey, Filter, JobMetrics, Progress, ScheduleRecord, WorkerRecord
+from conveyor.measures import JobMetrics
+from conveyor.records import Claim, ClaimKey, Filter, Progress, ScheduleRecord, WorkerRecord
 from tests.contract.stores import START, FakeClock, Store, a_job, an_id, one, push_one, take_one
 
 CLAIM = Claim(an_id(), 1, "t", "a", 500, "{}", "", 0, 0, 3, START)
@@ -50,6 +51,11 @@ CALLS: dict[str, Callable[[Driver], Any]] = {
     "remove_schedule": lambda driver: driver.remove_schedule("s"),
     "add_metrics": lambda driver: driver.add_metrics([JobMetrics(minute=1, type="t", queue="a")]),
     "read_metrics": lambda driver: driver.read_metrics(since=0, until=1),
+    "write_memo": lambda driver: driver.write_memo("m", "text"),
+    "read_memos": lambda driver: driver.read_memos(),
+    "now": lambda driver: driver.now(),
+    "diagnose": lambda driver: driver.diagnose(),
+    "dead_groups": lambda driver: driver.dead_groups(Filter()),
 }
 
 

@@ -5,7 +5,8 @@ import pytest
 from conveyor.drivers.base import STEP, Driver, Retention
 from conveyor.errors import InvalidValue
 from conveyor.lifecycle import after_failure, after_success
-from conveyor.records import ClaimKey, JobId, JobMetrics, Progress, Slot, Tended
+from conveyor.measures import JobMetrics
+from conveyor.records import ClaimKey, JobId, Progress, Slot, Tended
 from conveyor.retry import NoRetry
 from conveyor.times import SECOND
 from tests.contract.recount import check_counters
@@ -209,6 +210,26 @@ def test_metrics_go_by_their_minute(store: Store, clock: FakeClock) -> None:
     driver.add_metrics([JobMetrics(minute=minute - 11, type="t", queue="a", completed=1)])
     (again, _) = driver.read_metrics(since=0, until=minute + 1)
     assert again == JobMetrics(minute=minute - 11, type="t", queue="a", completed=1)
+
+
+def test_metrics_of_short_spans_go_before_those_of_long_ones(store: Store, clock: FakeClock) -> None:
+    driver = store.open(retention=Retention(metrics_age=9 * DAY))
+    now = START // (60 * SECOND)
+    spans = {1: 3 * 60, 60: 3 * 1440, 1440: 9 * 1440}
+    # One that has just ended so long ago, and one that ended a span later.
+    for span, age in spans.items():
+        last = (now - age) // span * span - span
+        driver.add_metrics(
+            [JobMetrics(minute=minute, span=span, type="t", queue="a", completed=1) for minute in (last, last + span)]
+        )
+
+    pruned = driver.tend().pruned
+
+    assert pruned == 3
+    for span, age in spans.items():
+        (kept,) = driver.read_metrics(since=0, until=now, span=span)
+        assert kept.minute + span > now - age
+    assert driver.tend().pruned == 0
 
 
 def test_a_slot_goes_by_the_moment_it_was_taken(store: Store, clock: FakeClock) -> None:

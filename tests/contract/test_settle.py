@@ -15,6 +15,7 @@ from conveyor.lifecycle import (
     snoozed,
     unreadable,
 )
+from conveyor.measures import Memory
 from conveyor.records import Claim, Counts, Filter, JobStatus, NewJob, Outcome, Reason
 from conveyor.retry import NoRetry, RetrySchedule
 from conveyor.times import SECOND
@@ -380,3 +381,28 @@ def test_a_claim_on_a_job_that_was_deleted_does_not_hold_its_id_pushed_again_els
 
     assert one(driver, new.id).status is JobStatus.PROCESSING
     check_counters(driver)
+
+
+def test_what_a_run_took_is_kept_with_jobs_that_end(driver: Driver) -> None:
+    driver.push(jobs(4))
+    done, buried, stopped, again = take(driver)
+    took = Memory(100 << 20, 101 << 20, 5 << 30)
+
+    driver.settle(
+        [
+            msgspec.structs.replace(outcome, memory=took)
+            for outcome in (
+                after_success(done, "1"),
+                given_up(buried, a_failure(buried)),
+                cancelled(stopped, "why"),
+                handed_back(again),
+            )
+        ]
+    )
+
+    assert [one(driver, claim.id).memory for claim in (done, buried, stopped)] == [took, took, took]
+    assert one(driver, again.id).memory is None
+    driver.redrive(Filter(ids=(buried.id,)))
+    assert one(driver, buried.id).memory is None
+    driver.settle([after_success(claim, None) for claim in take(driver)])
+    assert one(driver, buried.id).memory is None

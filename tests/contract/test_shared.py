@@ -5,7 +5,8 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from conveyor.lifecycle import after_success, handed_back
-from conveyor.records import ClaimKey, JobMetrics, LockRecord, Progress, WorkerRecord
+from conveyor.measures import JobMetrics
+from conveyor.records import ClaimKey, LockRecord, Progress, WorkerRecord
 from conveyor.times import SECOND
 from tests.contract.stores import START, FakeClock, Store, an_id, jobs, push_one, take_one
 
@@ -262,6 +263,37 @@ def test_metrics_are_answered_by_minute_type_and_queue(driver: Driver) -> None:
     assert driver.read_metrics(since=0, until=100) == rows
 
 
+def test_metrics_of_different_spans_do_not_mix(driver: Driver) -> None:
+    rows = [JobMetrics(minute=1440, span=span, type="t", queue="a", completed=span) for span in (1, 60, 1440)]
+    driver.add_metrics(rows)
+    driver.add_metrics(rows)
+
+    for span in (1, 60, 1440):
+        (read,) = driver.read_metrics(since=1440, until=1441, span=span)
+        assert read == JobMetrics(minute=1440, span=span, type="t", queue="a", completed=2 * span)
+
+
+def test_waits_retries_and_memory_add_up_too(driver: Driver) -> None:
+    one = JobMetrics(minute=5, type="t", queue="a", failed=1, retried=1, waited_us=7, waits={1: 1}, memory={450: 1})
+    other = JobMetrics(minute=5, type="t", queue="a", completed=2, waited_us=5, waits={1: 1, 2: 1}, memory={451: 1})
+
+    driver.add_metrics([one, other])
+
+    assert driver.read_metrics(since=5, until=6) == [
+        JobMetrics(
+            minute=5,
+            type="t",
+            queue="a",
+            completed=2,
+            failed=1,
+            retried=1,
+            waited_us=12,
+            waits={1: 2, 2: 1},
+            memory={450: 1, 451: 1},
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("since", "until", "minutes"), [(5, 7, [5, 6]), (6, 7, [6]), (7, 7, []), (7, 5, []), (8, 99, [])]
 )
@@ -269,6 +301,42 @@ def test_metrics_are_read_from_since_up_to_until(driver: Driver, since: int, unt
     driver.add_metrics([JobMetrics(minute=minute, type="t", queue="a", completed=1) for minute in (5, 6, 7)])
 
     assert [metrics.minute for metrics in driver.read_metrics(since=since, until=until)] == minutes
+
+
+def test_a_memo_is_kept_until_it_is_replaced_or_given_up(driver: Driver) -> None:
+    driver.write_memo("alert:depth", "one")
+    driver.write_memo("alert:depth", '{"zwei": "größer"}')
+    driver.write_memo("other", "")
+    assert driver.read_memos() == {"alert:depth": '{"zwei": "größer"}', "other": ""}
+
+    driver.write_memo("other", None)
+    driver.write_memo("never there", None)
+
+    assert driver.read_memos() == {"alert:depth": '{"zwei": "größer"}'}
+
+
+def test_memos_are_read_by_prefix_in_order_of_their_names(driver: Driver) -> None:
+    for name in ("b:%", "B:", "b:2", "b:_", "a", "b:10", "bé", "b"):
+        driver.write_memo(name, name)
+
+    assert list(driver.read_memos("b:")) == ["b:%", "b:10", "b:2", "b:_"]
+    assert list(driver.read_memos("b:_")) == ["b:_"]
+    assert list(driver.read_memos()) == ["B:", "a", "b", "b:%", "b:10", "b:2", "b:_", "bé"]
+    assert driver.read_memos("none") == {}
+
+
+def test_now_is_the_present_of_the_store(driver: Driver, clock: FakeClock) -> None:
+    clock.step(3)
+
+    assert driver.now() == START + 3 * SECOND
+
+
+def test_a_store_that_is_set_up_well_says_so(driver: Driver) -> None:
+    findings = driver.diagnose()
+
+    assert findings
+    assert [finding for finding in findings if not finding.is_ok] == []
+    assert all(finding.text for finding in findings)
 
 
 def test_what_is_shared_is_shared_by_everyone_who_opened_the_store(store: Store) -> None:

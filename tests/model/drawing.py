@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from conveyor.lifecycle import (
     after_crash,
@@ -18,6 +19,7 @@ from conveyor.lifecycle import (
     snoozed,
     unreadable,
 )
+from conveyor.measures import Memory
 from conveyor.records import Claim, Edits, Failure, Filter, JobStatus, NewJob, Outcome, Reason, Slot
 from conveyor.retry import NoRetry, RetrySchedule
 from conveyor.times import SECOND
@@ -154,6 +156,7 @@ def outcome_of(claim: Claim, how: str, delay: float, follow_ups: tuple[NewJob, .
         error_type="builtins.ValueError",
         message=f"{how} of attempt {claim.attempt}",
         ended_at=now,
+        fingerprint=how,
     )
     outcomes = {
         "complete": after_success(claim, f'"{claim.attempt}"', started_at=now - 1, follow_ups=follow_ups),
@@ -168,7 +171,7 @@ def outcome_of(claim: Claim, how: str, delay: float, follow_ups: tuple[NewJob, .
         "hold": held(claim, f"nobody knows {claim.type!r}"),
         "cancel": cancelled(claim, "no longer wanted"),
     }
-    return outcomes[how]
+    return replace(outcomes[how], memory=Memory(1, 2, 3) if how in {"complete", "bury"} else None)
 
 
 queue_lists: Final = st.sampled_from([("a",), ("b",), ("a", "b"), ("b", "a"), ("a", "b", "never used")])
@@ -181,6 +184,7 @@ filters: Final = st.builds(
     statuses=st.sampled_from([(), (), (JobStatus.FAILED,), (JobStatus.EXPIRED, JobStatus.COMPLETED)]),
     reasons=st.sampled_from([(), (), (Reason.EXPIRED,), (Reason.FAILED, Reason.CRASHED)]),
     error=st.sampled_from(["", "", "BURY", "attempt 1"]),
+    fingerprint=st.sampled_from(["", "", "", "bury"]),
     tag=st.sampled_from(["", "", "odd"]),
 )
 

@@ -263,6 +263,7 @@ class SideBySide(RuleBasedStateMachine):
             name="w", host="h", pid=1, started_at=START, queues=QUEUES, state="running", children=(worker,)
         )
         self.both(lambda driver: set(driver.beat(record)))
+        self.both(lambda driver: sorted(driver.dead_groups(where), key=lambda group: group.newest))
         page = self.both(lambda driver: driver.find(where, limit=limit))
         while page.next is not None:
             cursor = page.next

@@ -12,7 +12,8 @@ from conveyor.drivers.open import open_driver
 from conveyor.errors import StoreUnavailable
 from conveyor.ids import new_id
 from conveyor.lifecycle import after_success
-from conveyor.records import Claim, JobMetrics, NewJob, Outcome
+from conveyor.measures import JobMetrics
+from conveyor.records import Claim, NewJob, Outcome
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.settler import Settler
 from tests.worker.tree import wait_until

@@ -13,7 +13,8 @@ from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
 from conveyor.maintenance import PAUSE, Tending, rescue
-from conveyor.records import Claim, ClaimKey, JobMetrics, NewJob, Outcome
+from conveyor.measures import JobMetrics
+from conveyor.records import Claim, ClaimKey, NewJob, Outcome
 from conveyor.times import SECOND
 
 

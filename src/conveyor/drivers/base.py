@@ -8,27 +8,31 @@ StoreFull when it has no room; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from conveyor.errors import InvalidValue
+from conveyor.findings import Finding
+from conveyor.measures import JobMetrics
 from conveyor.records import (
     CancelAnswer,
     Claim,
     ClaimKey,
+    DeadGroup,
     Edits,
     Filter,
     JobId,
-    JobMetrics,
     LockRecord,
     NewJob,
     Outcome,
     Page,
     Progress,
     QueueCounts,
+    Reason,
     ScheduleBook,
     ScheduleRecord,
     StoredJob,
@@ -42,6 +46,9 @@ STEP: Final = 1000
 
 MAX_ERRORS: Final = 50
 """How many failures a job keeps: the first, and the newest ones."""
+
+METRICS_KEPT: Final[Mapping[int, float]] = MappingProxyType({1: 3 * 3600.0, 60: 3 * 86_400.0, 1440: float("inf")})
+"""By their span in minutes, the seconds that metrics are kept at most; `Retention.metrics_age` may say less."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +142,7 @@ class Driver(Protocol):
         `follow_ups` are pushed in the same step, by the rules of `push`.
         The unique key is free once the job has ended. A job that is asked to be cancelled and then is handed back
         (PENDING) or fails (RETRYING) ends as CANCELLED instead. The jobs' own moves come before all follow-ups,
-        which may carry their unique keys.
+        which may carry their unique keys. `memory` is kept with jobs that end.
         """
         ...
 
@@ -153,9 +160,9 @@ class Driver(Protocol):
 
         Promotes jobs that have become due, in all queues. Buries waiting jobs past their `expires_at` as EXPIRED.
         Offers held jobs again whose type is in `types`, at the place their due moment gives them. Prunes what had ended
-        before: history, dead letters and metrics by the Retention, oldest first, and slots taken longer ago than
-        `finished_age` (and a day at least). Forgets workers that have not beaten for a day. Each of these touches at
-        most STEP rows.
+        before: history and dead letters by the Retention, oldest first, metrics that it or METRICS_KEPT has no more
+        use for, and slots taken longer ago than `finished_age` (and a day at least). Forgets workers that have not
+        beaten for a day. Each of these touches at most STEP rows.
         """
         ...
 
@@ -198,6 +205,13 @@ class Driver(Protocol):
 
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
         """The next ready jobs, up to `limit` (at most STEP), in the order `claim` would take them; paused or not."""
+        ...
+
+    def dead_groups(self, where: Filter) -> list[DeadGroup]:
+        """The dead letters that meet the filter, counted by what they have in common; the most frequent first.
+
+        Groups of one size: the one whose last was latest first.
+        """
         ...
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -289,16 +303,72 @@ class Driver(Protocol):
         ...
 
     def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
-        """Add these to what is recorded for the same minute, type and queue."""
+        """Add these to what is recorded for the same minute, span, type and queue."""
         ...
 
-    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
-        """What was recorded for the minutes from `since` up to, not including, `until`; by minute, type, queue.
+    def read_metrics(self, *, since: int, until: int, span: int = 1) -> list[JobMetrics]:
+        """What was recorded of this span for the minutes from `since` up to, not including, `until`.
 
-        Both are minutes since 1970, as in JobMetrics.
+        By minute, type, queue. Both are minutes since 1970, as in JobMetrics.
         """
+        ...
+
+    def write_memo(self, name: str, text: str | None) -> None:
+        """Keep a text under a name, in place of the one before, until told otherwise; `None` keeps none."""
+        ...
+
+    def read_memos(self, prefix: str = "") -> dict[str, str]:
+        """The texts whose names begin with `prefix` (case matters), in the order of the names' code points."""
+        ...
+
+    # ── the store itself ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def now(self) -> int:
+        """The present by the store's clock."""
+        ...
+
+    def diagnose(self) -> list[Finding]:
+        """What the store says of itself: version, settings, permissions; what could do harm comes with a remedy."""
         ...
 
     def close(self) -> None:
         """Let go of connections and files. Safe to call twice. A closed driver raises StoreUnavailable."""
         ...
+
+
+def grouped(jobs: Iterable[StoredJob]) -> list[DeadGroup]:
+    """The answer of `dead_groups` when these dead letters met the filter."""
+    groups: dict[tuple[str, str, Reason, str, str], DeadGroup] = {}
+    for job in jobs:
+        last = job.errors[-1] if job.errors else None
+        key = (
+            job.queue,
+            job.type,
+            job.reason or Reason.FAILED,
+            last.error_type if last else "",
+            last.fingerprint if last else "",
+        )
+        ended = job.finished_at or 0
+        known = groups.get(key)
+        if known is None:
+            queue, type, reason, error_type, fingerprint = key
+            groups[key] = DeadGroup(
+                queue=queue,
+                type=type,
+                reason=reason,
+                error_type=error_type,
+                fingerprint=fingerprint,
+                count=1,
+                first=ended,
+                last=ended,
+                newest=job.id,
+            )
+        else:
+            groups[key] = replace(
+                known,
+                count=known.count + 1,
+                first=min(known.first, ended),
+                last=max(known.last, ended),
+                newest=max(known.newest, job.id),
+            )
+    return sorted(groups.values(), key=lambda group: (-group.count, -group.last))

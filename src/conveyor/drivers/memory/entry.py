@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from conveyor.drivers.base import MAX_ERRORS
+from conveyor.measures import Memory
 from conveyor.records import Claim, Failure, JobId, JobStatus, Reason, StoredJob
 from conveyor.times import moment
 
@@ -57,6 +58,7 @@ class Entry:
     reason: Reason | None = None
     note: str | None = None
     errors: list[Failure] = field(default_factory=list[Failure])
+    memory: Memory | None = None
 
     def add_error(self, failure: Failure) -> None:
         """Keep the failure; when there are too many, the oldest but the first goes."""
@@ -101,6 +103,7 @@ class Entry:
             crashes=self.crashes,
             max_crashes=self.max_crashes,
             pushed_at=self.pushed_at,
+            due_at=self.due_at,
         )
 
     def stored(self) -> StoredJob:
@@ -130,4 +133,5 @@ class Entry:
             note=self.note,
             held=self.place is Place.HELD,
             errors=tuple(self.errors),
+            memory=self.memory,
         )

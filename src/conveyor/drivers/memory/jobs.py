@@ -143,6 +143,7 @@ class Jobs(Room):
                     job.place = Place.HELD
             else:
                 job.end(status, now)
+                job.memory = outcome.memory
                 if outcome.started_at is not None:
                     job.started_at = outcome.started_at
         self._count_move(state, job, status)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from conveyor.drivers.base import STEP
-from conveyor.drivers.memory.entry import Entry
+from conveyor.drivers.base import STEP, grouped
+from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState
-from conveyor.records import Filter, JobId, Page, QueueCounts, StoredJob
+from conveyor.records import DeadGroup, Filter, JobId, Page, QueueCounts, StoredJob
 
 
 class _Metadata(msgspec.Struct):
@@ -35,6 +35,7 @@ def meets(job: Entry, where: Filter) -> bool:
         and (where.before is None or known_since < where.before)
         and (where.after is None or known_since >= where.after)
         and (not where.error or _last_error_holds(job, where.error))
+        and (not where.fingerprint or (bool(job.errors) and job.errors[-1].fingerprint == where.fingerprint))
         and (not where.tag or where.tag in _tags(job.options))
     )
 
@@ -85,3 +86,7 @@ class Looking(Room):
         with self._step() as (state, _):
             known = state.queues.get(queue)
             return [job.stored() for job in known.ready.first(max(0, min(limit, STEP)))] if known else []
+
+    def dead_groups(self, where: Filter) -> list[DeadGroup]:
+        with self._step() as (state, _):
+            return grouped(job.stored() for job in state.jobs.values() if job.place is Place.DEAD and meets(job, where))

@@ -31,6 +31,7 @@ class People(Room):
         job.finished_at = None
         job.reason = None
         job.note = None
+        job.memory = None
         if job.unique is not None and (job.queue, job.unique) in state.unique:
             job.unique = None
         # Its place in the order is that of a job pushed now.

@@ -1,4 +1,4 @@
-"""What workers share through the memory driver: progress, locks, metrics."""
+"""What workers share through the memory driver: progress, locks, metrics, memos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import msgspec
 
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import State
-from conveyor.records import ClaimKey, JobId, JobMetrics, LockRecord, Progress
+from conveyor.findings import Finding
+from conveyor.measures import JobMetrics
+from conveyor.records import ClaimKey, JobId, LockRecord, Progress
 from conveyor.times import SECOND
 
 
@@ -66,23 +68,32 @@ class Shared(Room):
     def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
         with self._step() as (state, _):
             for new in metrics:
-                key = new.minute, new.type, new.queue
+                key = new.span, new.minute, new.type, new.queue
                 old = state.metrics.get(key)
-                state.metrics[key] = new if old is None else _sum(old, new)
+                state.metrics[key] = new if old is None else old.added(new)
 
-    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
+    def read_metrics(self, *, since: int, until: int, span: int = 1) -> list[JobMetrics]:
         with self._step() as (state, _):
-            return [state.metrics[key] for key in sorted(state.metrics) if since <= key[0] < until]
+            keys = [key for key in sorted(state.metrics) if key[0] == span and since <= key[1] < until]
+            return [state.metrics[key] for key in keys]
 
+    def write_memo(self, name: str, text: str | None) -> None:
+        with self._step() as (state, _):
+            if text is None:
+                state.memos.pop(name, None)
+            else:
+                state.memos[name] = text
 
-def _sum(one: JobMetrics, other: JobMetrics) -> JobMetrics:
-    buckets = dict(one.buckets)
-    for bucket, runs in other.buckets.items():
-        buckets[bucket] = buckets.get(bucket, 0) + runs
-    return msgspec.structs.replace(
-        one,
-        completed=one.completed + other.completed,
-        failed=one.failed + other.failed,
-        duration_us=one.duration_us + other.duration_us,
-        buckets=buckets,
-    )
+    def read_memos(self, prefix: str = "") -> dict[str, str]:
+        with self._step() as (state, _):
+            return {name: state.memos[name] for name in sorted(state.memos) if name.startswith(prefix)}
+
+    def now(self) -> int:
+        with self._step() as (_, now):
+            return now
+
+    def diagnose(self) -> list[Finding]:
+        with self._step():
+            return [
+                Finding(is_ok=True, text="the store lies in the memory of this process: its jobs are gone when it ends")
+            ]

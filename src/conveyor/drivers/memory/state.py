@@ -8,10 +8,10 @@ from threading import Condition, RLock
 
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.order import Order
+from conveyor.measures import JobMetrics
 from conveyor.records import (
     Counts,
     JobId,
-    JobMetrics,
     JobStatus,
     LockRecord,
     Progress,
@@ -63,7 +63,9 @@ class State:
         self.locks: dict[str, LockRecord] = {}
         self.fences: dict[str, int] = {}
         self.schedules: dict[str, ScheduleRecord] = {}
-        self.metrics: dict[tuple[int, str, str], JobMetrics] = {}
+        self.metrics: dict[tuple[int, int, str, str], JobMetrics] = {}
+        """By span, minute, type, queue."""
+        self.memos: dict[str, str] = {}
 
     def queue(self, name: str) -> QueueState:
         """The queue, made if it was never used."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from conveyor.drivers.base import STEP
+from conveyor.drivers.base import METRICS_KEPT, STEP
 from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState, State
@@ -71,8 +71,11 @@ class Tending(Room):
         return len(pruned)
 
     def _prune_metrics(self, state: State, now: int) -> int:
-        oldest = (now - round(self._retention.metrics_age * SECOND)) // (60 * SECOND)
-        pruned = sorted(key for key in state.metrics if key[0] < oldest)[:STEP]
+        def is_old(span: int, minute: int) -> bool:
+            age = min(self._retention.metrics_age, METRICS_KEPT[span])
+            return minute + span <= (now - round(age * SECOND)) // (60 * SECOND)
+
+        pruned = sorted((key for key in state.metrics if is_old(key[0], key[1])), key=lambda key: key[1])[:STEP]
         for key in pruned:
             del state.metrics[key]
         return len(pruned)

@@ -105,6 +105,10 @@ class Database:
         except sqlite3.Error as error:
             raise self.translate(error) from error
 
+    def check_open(self) -> None:
+        """Raise StoreUnavailable when the database is closed."""
+        self._open_writer()
+
     def close(self) -> None:
         """Close both connections, after whoever uses them now. Safe to call twice."""
         self._alone(self._close)

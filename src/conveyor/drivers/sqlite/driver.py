@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conveyor.drivers.base import Driver, Retention
 from conveyor.drivers.sqlite.database import Database
+from conveyor.drivers.sqlite.diagnosis import Diagnosis
 from conveyor.drivers.sqlite.jobs import Jobs
 from conveyor.drivers.sqlite.look import Look
 from conveyor.drivers.sqlite.people import People
@@ -16,7 +17,7 @@ from conveyor.priority import Aging
 from conveyor.times import Clock
 
 
-class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules):
+class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis):
     """`drivers.base.Driver` on one SQLite file."""
 
     def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:

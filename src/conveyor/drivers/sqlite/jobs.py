@@ -19,17 +19,8 @@ from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.unique import has_rule, stand_in
 from conveyor.drivers.sqlite.unreadable import set_apart
-from conveyor.records import (
-    CancelAnswer,
-    Claim,
-    ClaimKey,
-    Failure,
-    JobId,
-    JobStatus,
-    NewJob,
-    Outcome,
-    Reason,
-)
+from conveyor.measures import Memory
+from conveyor.records import CancelAnswer, Claim, ClaimKey, Failure, JobId, JobStatus, NewJob, Outcome, Reason
 from conveyor.times import moment
 
 DELAYED_STAGE, READY_STAGE, PROCESSING_STAGE, HELD_STAGE = 0, 1, 2, 3
@@ -215,6 +206,7 @@ class _Ending:
         self._buried: list[Ended] = []
         self._again: list[Ended] = []
         self._moves: list[tuple[str, str]] = []
+        self._memories: list[tuple[JobId, Memory]] = []
 
     def add(self, outcome: Outcome, *, cancel: bool = False) -> None:
         """Sort one outcome in; `cancel`: someone asked for the job to be cancelled while it ran."""
@@ -222,6 +214,8 @@ class _Ending:
         queue, priority = claim.queue, claim.priority
         if outcome.follow_ups:
             self.follow_ups += outcome.follow_ups
+        if outcome.memory is not None:
+            self._memories.append((claim.id, outcome.memory))
         if status is JobStatus.COMPLETED:
             # What most jobs come to takes the shortest way.
             self._finished.append((status, outcome))
@@ -273,6 +267,10 @@ class _Ending:
             execute(SQL[statement], {"ended": ended, "now": self._now, "max_errors": MAX_ERRORS})
             if statement != "again":
                 execute(SQL["leave"], {"ended": ended})
+        if self._memories:
+            memories = {"memories": to_json(self._memories)}
+            execute(SQL["keep_memory"], memories)
+            execute(SQL["keep_memory_dead"], memories)
 
 
 def _ended(outcome: Outcome, status: JobStatus, result_or_reason: str | None) -> Ended:

@@ -10,10 +10,11 @@ import msgspec
 from conveyor.drivers.base import STEP
 from conveyor.drivers.sqlite.part import Part, to_json
 from conveyor.drivers.sqlite.statements import SQL
-from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
+from conveyor.records import Counts, DeadGroup, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
 
 _Jobs: Final = msgspec.json.Decoder(list[StoredJob])
 _Peeked: Final = msgspec.json.Decoder(tuple[list[JobId], list[StoredJob]])
+_Groups: Final = msgspec.json.Decoder(list[DeadGroup])
 _Counters: Final = msgspec.json.Decoder(list[tuple[str, int, int | None, int | None, Counts]])
 
 _BEYOND: Final = "g"
@@ -50,6 +51,9 @@ class Look(Part):
         jobs = {job.id: job for job in found}
         return [jobs[job_id] for job_id in ids]
 
+    def dead_groups(self, where: Filter) -> list[DeadGroup]:
+        return _Groups.decode(self._database.read(SQL["dead_groups"], conditions_of(where, ["dead"])))
+
 
 def _queue_counts(name: str, rows: list[Any], *, paused: bool) -> QueueCounts:
     last = [row[1] for row in rows if row[1] is not None]
@@ -70,7 +74,7 @@ def places_of(statuses: Sequence[JobStatus]) -> list[str]:
 
 
 def conditions_of(where: Filter, places: Sequence[str]) -> dict[str, Any]:
-    """The parameters of find.sql and match.sql, `limit` and `below` aside."""
+    """The parameters of find.sql, match.sql and dead_groups.sql, `limit` and `below` aside."""
 
     def any_of(values: Sequence[Any]) -> str | None:
         return to_json(list(values)) if values else None
@@ -85,6 +89,7 @@ def conditions_of(where: Filter, places: Sequence[str]) -> dict[str, Any]:
         "statuses": any_of(where.statuses),
         "reasons": any_of(where.reasons),
         "error": where.error or None,
+        "fingerprint": where.fingerprint or None,
         "tag": where.tag or None,
         "before": where.before,
         "after": where.after,

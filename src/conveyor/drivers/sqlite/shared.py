@@ -1,4 +1,4 @@
-"""Shared state beside the jobs: workers, progress, locks, metrics."""
+"""Shared state beside the jobs: workers, progress, locks, metrics, memos."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import msgspec
 
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
-from conveyor.records import ClaimKey, JobId, JobMetrics, LockRecord, Progress, WorkerRecord
+from conveyor.measures import JobMetrics
+from conveyor.records import ClaimKey, JobId, LockRecord, Progress, WorkerRecord
 
 _Keys: Final = msgspec.json.Decoder(list[ClaimKey])
 _Workers: Final = msgspec.json.Decoder(list[WorkerRecord])
 _Progresses: Final = msgspec.json.Decoder(list[tuple[UUID, Progress]])
 _Locks: Final = msgspec.json.Decoder(list[LockRecord])
 _Metrics: Final = msgspec.json.Decoder(list[JobMetrics])
+_Memos: Final = msgspec.json.Decoder(list[tuple[str, str]])
 
 
 class Shared(Part):
@@ -85,13 +87,30 @@ class Shared(Part):
     def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
         if not metrics:
             return
-        rows = {"metrics": to_json(list(metrics))}
 
         def add(writer: sqlite3.Connection) -> None:
-            writer.execute(SQL["add_metric"], rows)
-            writer.execute(SQL["add_bucket"], rows)
+            recorded = writer.execute(SQL["metrics_of"], {"metrics": to_json(list(metrics))}).fetchone()[0]
+            rows = {_key(each): each for each in _Metrics.decode(recorded)}
+            for each in metrics:
+                known = rows.get(_key(each))
+                rows[_key(each)] = each if known is None else known.added(each)
+            writer.execute(SQL["put_metrics"], {"metrics": to_json(list(rows.values()))})
 
         self._database.write(add, hurry=False)
 
-    def read_metrics(self, *, since: int, until: int) -> list[JobMetrics]:
-        return _Metrics.decode(self._database.read(SQL["read_metrics"], {"since": since, "until": until}))
+    def read_metrics(self, *, since: int, until: int, span: int = 1) -> list[JobMetrics]:
+        bounds = {"since": since, "until": until, "span": span}
+        return _Metrics.decode(self._database.read(SQL["read_metrics"], bounds))
+
+    def write_memo(self, name: str, text: str | None) -> None:
+        if text is None:
+            self._database.write(lambda writer: writer.execute(SQL["delete_memo"], {"name": name}))
+        else:
+            self._database.write(lambda writer: writer.execute(SQL["write_memo"], {"name": name, "text": text}))
+
+    def read_memos(self, prefix: str = "") -> dict[str, str]:
+        return dict(_Memos.decode(self._database.read(SQL["read_memos"], {"prefix": prefix})))
+
+
+def _key(metrics: JobMetrics) -> tuple[int, int, str, str]:
+    return metrics.span, metrics.minute, metrics.type, metrics.queue

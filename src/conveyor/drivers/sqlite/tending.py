@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from conveyor.drivers.base import STEP
+from conveyor.drivers.base import METRICS_KEPT, STEP
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally
 from conveyor.drivers.sqlite.jobs import bury_overdue, promote_due
@@ -34,7 +34,12 @@ class Time(Part):
             "finished_cutoff": _before(now, keep.finished_age),
             "dead_count": keep.dead_count,
             "dead_cutoff": _before(now, keep.dead_age),
-            "metrics_cutoff": (now - micros(keep.metrics_age)) // (60 * SECOND),
+            "metrics_cutoffs": to_json(
+                {
+                    span: (now - micros(min(age, keep.metrics_age))) // (60 * SECOND)
+                    for span, age in METRICS_KEPT.items()
+                }
+            ),
             "slot_cutoff": _before(now, None if keep.finished_age is None else max(keep.finished_age, _DAY)),
             "worker_cutoff": _before(now, _DAY),
         }
@@ -65,9 +70,8 @@ def _tend(writer: sqlite3.Connection, now: int, looking: dict[str, Any]) -> Tend
         if found[kind]
     ]
     if found["metrics"]:
-        cutoff = {"cutoff": looking["metrics_cutoff"], "limit": STEP}
-        pruned.append(writer.execute(SQL["prune_metrics"], cutoff).rowcount)
-        writer.execute(SQL["prune_buckets"], cutoff)
+        cutoffs = {"cutoffs": looking["metrics_cutoffs"], "limit": STEP}
+        pruned.append(writer.execute(SQL["prune_metrics"], cutoffs).rowcount)
     for what in ("slot", "worker"):
         if found[f"{what}s"]:
             writer.execute(SQL[f"prune_{what}s"], {"cutoff": looking[f"{what}_cutoff"], "limit": STEP})

@@ -1,5 +1,5 @@
 -- find.sql: jobs that meet a filter, greatest id first. An empty condition is NULL and always holds.
--- in:  places, ids, queues, types, statuses, reasons (JSON arrays or NULL), error, tag, before, after,
+-- in:  places, ids, queues, types, statuses, reasons (JSON arrays or NULL), error, fingerprint, tag, before, after,
 --      first and last (between which ids lies), below (the id of the page before), limit
 -- out: one JSON array of `records.StoredJob`
 SELECT CAST(json_group_array(json_object('id', id, 'queue', queue, 'type', type, 'status', status, 'priority', priority, 'payload', payload,
@@ -7,7 +7,7 @@ SELECT CAST(json_group_array(json_object('id', id, 'queue', queue, 'type', type,
            'max_crashes', max_crashes, 'pushed_at', pushed_at, 'due_at', due_at, 'expires_at', expires_at, 'unique', unique_key,
            'lease_until', lease_until, 'worker', worker, 'cancel_requested', json(iif(cancel_requested, 'true', 'false')),
            'started_at', started_at, 'finished_at', finished_at, 'result', result, 'reason', reason, 'note', note,
-           'held', json(iif(held, 'true', 'false')), 'errors', json(coalesce(errors, '[]')))) AS BLOB)
+           'held', json(iif(held, 'true', 'false')), 'errors', json(coalesce(errors, '[]')), 'memory', json(memory))) AS BLOB)
   FROM (SELECT * FROM conveyor_every
          WHERE place IN (SELECT value FROM json_each(:places))
            AND id < :below AND id >= :first AND id <= :last
@@ -19,6 +19,7 @@ SELECT CAST(json_group_array(json_object('id', id, 'queue', queue, 'type', type,
            AND (:error IS NULL
                 OR instr(lower(errors ->> '$[#-1].error_type'), lower(:error))
                 OR instr(lower(errors ->> '$[#-1].message'), lower(:error)))
+           AND (:fingerprint IS NULL OR errors ->> '$[#-1].fingerprint' = :fingerprint)
            AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(options, '$.metadata.tags') AS t WHERE t.value = :tag))
            AND (:before IS NULL OR coalesce(finished_at, pushed_at) < :before)
            AND (:after IS NULL OR coalesce(finished_at, pushed_at) >= :after)

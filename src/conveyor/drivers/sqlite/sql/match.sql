@@ -13,6 +13,7 @@ SELECT CAST(json_group_array(json_array(id, place, queue, priority)) AS BLOB)
            AND (:error IS NULL
                 OR instr(lower(errors ->> '$[#-1].error_type'), lower(:error))
                 OR instr(lower(errors ->> '$[#-1].message'), lower(:error)))
+           AND (:fingerprint IS NULL OR errors ->> '$[#-1].fingerprint' = :fingerprint)
            AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(options, '$.metadata.tags') AS t WHERE t.value = :tag))
            AND (:before IS NULL OR coalesce(finished_at, pushed_at) < :before)
            AND (:after IS NULL OR coalesce(finished_at, pushed_at) >= :after)

@@ -3,7 +3,7 @@
 -- out: one row: a JSON array of their seqs, a JSON array of claims in the order of `records.Claim`
 SELECT CAST(json_group_array(seq) AS BLOB),
        CAST(json_group_array(json_array(id, attempt + 1, type, queue, priority, payload, coalesce(options, ''),
-                                        failures, crashes, max_crashes, pushed_at)) AS BLOB)
+                                        failures, crashes, max_crashes, pushed_at, due)) AS BLOB)
   FROM (SELECT seq FROM (
             SELECT * FROM (SELECT due + :critical AS score, seq FROM conveyor_job
                             WHERE stage = 1 AND queue = :queue AND priority = 1000 ORDER BY due, seq LIMIT :limit)

@@ -1,5 +1,6 @@
 -- untended.sql: whether a step of tending would find anything. Reads only, so idle workers take no lock.
--- in:  now, types (JSON array), cutoffs and bounds of the Retention (NULL: none), slot_cutoff, worker_cutoff
+-- in:  now, types (JSON array), cutoffs and bounds of the Retention (NULL: none), metrics_cutoffs (JSON object by
+--      span), slot_cutoff, worker_cutoff
 -- out: one JSON object: due, overdue (JSON arrays of queues), held, finished, dead (how many to prune at most), metrics, slots, workers
 SELECT CAST(json_object(
     'due', json((SELECT json_group_array(queue) FROM (SELECT DISTINCT queue FROM conveyor_counter) AS c
@@ -14,7 +15,8 @@ SELECT CAST(json_object(
     'dead', max(coalesce((SELECT sum(dead) FROM conveyor_counter) - :dead_count, 0),
                 EXISTS (SELECT 1 FROM (SELECT finished_at FROM conveyor_dead ORDER BY seq LIMIT 1)
                          WHERE finished_at < :dead_cutoff)),
-    'metrics', EXISTS (SELECT 1 FROM conveyor_metric WHERE minute < :metrics_cutoff),
+    'metrics', EXISTS (SELECT 1 FROM json_each(:metrics_cutoffs) AS c
+                        CROSS JOIN conveyor_metric ON span = CAST(c.key AS INTEGER) AND minute <= c.value - span),
     'slots', EXISTS (SELECT 1 FROM conveyor_slot WHERE taken_at < :slot_cutoff),
     'workers', EXISTS (SELECT 1 FROM conveyor_worker WHERE beat_at < :worker_cutoff)
 ) AS BLOB);
