@@ -72,6 +72,7 @@ class Conveyor(Pushes):
         ConfigError: `url` is none.
 
     Attributes:
+        queue_timeouts: seconds that jobs of a queue may run which say nothing of it, by queue; see `queue`.
         tended_at: when its queues last did what a worker would do for them, in microseconds; see `Queue.pop`.
     """
 
@@ -96,6 +97,7 @@ class Conveyor(Pushes):
         self.retry: Final[RetryStrategy] = ExponentialBackoff() if retry is None else check_retry(retry)
         self.default_queue: Final = check_queue_name(queue)
         self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
+        self.queue_timeouts: Final[dict[str, float]] = {}
         self.clock: Final = clock
         self.tended_at = 0
         self.hooks: Hooks | None = None
@@ -241,7 +243,7 @@ class Conveyor(Pushes):
                 name, `shop.jobs.send_welcome`; a name of its own survives moving and renaming the function.
             queue: where it goes unless a push says otherwise; the application's default queue by itself.
             priority: a Priority, its number or its name.
-            timeout: seconds or timedelta a run may take; as the application says by itself.
+            timeout: seconds or timedelta a run may take; as its queue says by itself, or else the application.
             retry: what follows a failure; as the application says by itself.
             max_crashes: how often its process may die under it before it is buried; 3 by itself.
             expires: seconds or timedelta after it is due by which it must have begun.
@@ -258,7 +260,7 @@ class Conveyor(Pushes):
                 default_name(function) if name is None else name,
                 queue=self.default_queue if queue is None else queue,
                 priority=priority,
-                timeout=self.timeout if timeout is None else timeout,
+                timeout=timeout,
                 retry=retry,
                 default_retry=self.retry,
                 max_crashes=max_crashes,
@@ -279,13 +281,22 @@ class Conveyor(Pushes):
         name = None
         return register(function_or_name)
 
-    def queue(self, name: str) -> Queue:
+    def queue(self, name: str, *, timeout: Duration | None = None) -> Queue:
         """The queue of this name.
 
+        Args:
+            name: 1 to 100 letters, digits and `_ . : -`.
+            timeout: seconds or timedelta that jobs from this queue may run, where neither push nor job says; by itself
+                what was said before, or else what the application says. For workers that load this application: say it
+                where the application is made.
+
         Raises:
-            InvalidValue: no queue may have it.
+            InvalidValue: no queue may have that name, or the timeout is not above 0.
         """
-        return Queue(self, name)
+        queue = Queue(self, name)
+        if timeout is not None:
+            self.queue_timeouts[name] = positive(timeout, "timeout")
+        return queue
 
     def handle(self, id: JobId | UUID | str) -> JobHandle[Any]:
         """A handle on a job by its id, whoever pushed it. Reads nothing yet.

@@ -33,7 +33,7 @@ class JobType:
         name: the type, under which the store knows it.
         queue: where it goes unless a push says otherwise.
         priority: likewise.
-        timeout: seconds a run may take, `None` for no bound.
+        timeout: seconds a run may take; `None` where that is left to the queue, the application and the worker.
         retry: what follows a failure, unless a push says otherwise.
         max_crashes: how often its process may die under it before it is buried.
         expires: seconds after it is due by which it must have begun, `None` for no bound.
@@ -218,10 +218,6 @@ class JobType:
             PayloadError: the options carry a strategy of no known kind.
         """
         return options.strategy() or self.retry
-
-    def timeout_of(self, options: JobOptions) -> float | None:
-        """Seconds that a run of a job with these options may take; `None` for no bound."""
-        return self.timeout if options.timeout is None else options.timeout
 
     def _expires(self, delivery: Delivery, run_at: int | None) -> tuple[float | None, int | None]:
         """As seconds after the push, and as a moment; one of them at most."""

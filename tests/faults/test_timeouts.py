@@ -6,6 +6,7 @@ import time
 import pytest
 
 from conveyor import AsyncJob, ExponentialBackoff, Job, JobStatus, Reason
+from conveyor.worker.settings import QueueShare
 from tests.worker import jobs
 from tests.worker.tree import Bench, wait_until
 
@@ -96,14 +97,18 @@ def test_a_job_that_timed_out_is_retried_as_its_strategy_says(bench: Bench) -> N
     assert bench.notes.count("begin") == 4
 
 
-def test_the_timeout_of_the_push_wins_over_the_type_and_that_over_the_worker(bench: Bench) -> None:
-    pushed = bench.payload(jobs.hang_in_sleep.call(bench.path), timeout=0.1)
-    (first, second, third) = bench.push(pushed, jobs.hang_in_sleep.call(bench.path), jobs.wait.call(bench.path, 3600))
+def test_the_timeout_of_the_push_wins_over_the_type_that_over_the_queue_and_that_over_the_worker(bench: Bench) -> None:
+    ids = bench.push(
+        bench.payload(jobs.hang_in_sleep.call(bench.path), timeout=0.1, queue="hurried"),
+        bench.payload(jobs.hang_in_sleep.call(bench.path), queue="hurried"),
+        bench.payload(jobs.wait.call(bench.path, 3600), queue="hurried"),
+        jobs.wait.call(bench.path, 3600),
+    )
 
-    bench.burst(timeout=0.2)
+    bench.burst(queues=(QueueShare("default"), QueueShare("hurried")), timeout=0.2)
 
-    messages = [bench.get(id).errors[0].message for id in (first, second, third)]
-    assert messages == [f"ran past its timeout of {limit:g} s" for limit in (0.1, 0.4, 0.2)]
+    messages = [bench.get(id).errors[0].message for id in ids]
+    assert messages == [f"ran past its timeout of {limit:g} s" for limit in (0.1, 0.4, 0.3, 0.2)]
 
 
 def test_a_job_that_takes_the_alarm_for_itself_does_not_spoil_the_timeout_of_the_next(bench: Bench) -> None:

@@ -105,7 +105,7 @@ def test_a_job_is_as_its_application_says_where_it_says_nothing() -> None:
     @app.job
     def work() -> None: ...
 
-    assert (work.job_type.queue, work.job_type.timeout, work.job_type.retry) == ("slow", 60.0, NoRetry())
+    assert (work.job_type.queue, work.job_type.retry) == ("slow", NoRetry())
     assert work.job_type.priority is Priority.NORMAL
 
 

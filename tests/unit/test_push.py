@@ -107,7 +107,6 @@ def test_options_say_how_one_push_is_delivered(app: Conveyor, send_welcome: Job[
     options = JobOptions.decode(stored.options)
     assert (options.timeout, options.metadata) == (5.0, JobMetadata(fields={"tenant": 7}))
     assert send_welcome.job_type.retry_of(options) == RetrySchedule([1])
-    assert send_welcome.job_type.timeout_of(options) == 5.0
 
 
 def test_options_left_out_are_as_the_job_type_says(send_welcome: Job[..., Any]) -> None:
@@ -118,7 +117,7 @@ def test_options_left_out_are_as_the_job_type_says(send_welcome: Job[..., Any]) 
     assert stored.expires_at == stored.due_at + 3_600_000_000
     options = JobOptions.decode(stored.options)
     assert send_welcome.job_type.retry_of(options) == ExponentialBackoff(max_attempts=5)
-    assert send_welcome.job_type.timeout_of(options) == 30.0
+    assert options.timeout is None
 
 
 def test_options_are_checked_before_anything_is_pushed(app: Conveyor, send_welcome: Job[..., Any]) -> None:

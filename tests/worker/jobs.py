@@ -15,6 +15,7 @@ from conveyor import Cancel, Conveyor, ExponentialBackoff, GiveUp, NoRetry, Retr
 from conveyor.signals import JobCancelled, JobTimeout
 
 app = Conveyor("sqlite:///given-by-each-test.db", retry=NoRetry())
+app.queue("hurried", timeout=0.3)
 
 AT_ONCE = ExponentialBackoff(max_attempts=2, base=0)
 

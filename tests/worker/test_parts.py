@@ -5,20 +5,20 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from conveyor import JobStatus, NoRetry, Reason
+from conveyor import Conveyor, JobStatus, NoRetry, Reason
 from conveyor.errors import InvalidValue
 from conveyor.ids import new_id
-from conveyor.job_type import JobType
 from conveyor.records import Claim, ClaimKey
 from conveyor.worker.aftermath import Aftermath, Fate, Verdict, death, outcomes_of
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.mix import Mix
-from conveyor.worker.plans import plans_of
+from conveyor.worker.plans import BILLION, plans_of
 from conveyor.worker.room import PATIENCE_NS, Lane
 from conveyor.worker.settings import QueueShare, WorkerSettings
 from conveyor.worker.shares import Shares
@@ -322,7 +322,7 @@ def test_a_queue_that_gave_what_there_was_no_room_for_is_left_alone_for_a_while(
 # ── deaths ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 SECOND = 10**9
-PLANS = plans_of(jobs.app.job_types, None)
+PLANS = plans_of(jobs.app, None)
 
 
 def running(held: Claim, slot: int = 0, *, since: int = 0, until: int = 0, told: bool = False) -> Running:
@@ -419,13 +419,24 @@ def test_a_death_is_told_in_words() -> None:
     assert "out of memory" in death(-signal.SIGKILL)
 
 
-def test_the_timeout_of_a_claim_is_its_own_then_its_types_then_the_workers() -> None:
-    app_types: dict[str, JobType] = {name: jobs.app.job_types[name] for name in ("add", "hang.loop", "note.once")}
+def test_the_push_says_how_long_or_its_type_or_its_queue_or_the_application_or_the_worker() -> None:
+    def timeouts(app: Conveyor, worker_timeout: float | None, **options: Any) -> tuple[float, float, float]:
+        app.job("timed", timeout=4)(print)
+        app.job("other")(print)
+        app.queue("reports", timeout=timedelta(seconds=3))
+        assert app.queue("reports").name == "reports"
+        plans = plans_of(app, worker_timeout)
+        return (
+            plans["timed"].timeout_of(claim(queue="reports", **options)) / BILLION,
+            plans["other"].timeout_of(claim(queue="reports", **options)) / BILLION,
+            plans["other"].timeout_of(claim(queue="elsewhere", **options)) / BILLION,
+        )
 
-    plans = plans_of(app_types, 9.0)
+    assert timeouts(Conveyor("memory://"), 1) == (4, 3, 1)
+    assert timeouts(Conveyor("memory://", timeout=2), 1) == (4, 3, 2)
+    assert timeouts(Conveyor("memory://"), None) == (4, 3, 0)
+    assert timeouts(Conveyor("memory://"), 1, options='{"timeout":2.5}') == (2.5, 2.5, 2.5)
 
-    assert plans["add"].timeout_of(claim(options='{"timeout":2.5}')) == 2_500_000_000
-    assert plans["hang.loop"].timeout_of(claim()) == 400_000_000
-    assert plans["add"].timeout_of(claim()) == 9_000_000_000
-    assert plans_of(app_types, None)["add"].timeout_of(claim()) == 0
-    assert isinstance(plans["note.once"].retry_of(claim()), NoRetry)
+
+def test_the_retry_strategy_of_a_job_that_runs_once_is_none() -> None:
+    assert isinstance(plans_of(jobs.app, None)["note.once"].retry_of(claim()), NoRetry)

@@ -55,7 +55,7 @@ class Engine:
     def __init__(self, app: Conveyor, begin: Begin, slots: SlotTable, tell: Callable[[msgspec.Struct], object]) -> None:
         settings = begin.settings
         estimates = Estimates()
-        plans = plans_of(app.job_types, settings.timeout)
+        plans = plans_of(app, settings.timeout)
         self._name = begin.name
         self._tell = tell
         self._teller: Final = teller_of(app.hooks)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from conveyor.job_type import JobType
 from conveyor.records import Claim, JobStatus, Outcome, Reason
+from conveyor.worker.plans import Plan
 from conveyor.worker.settings import QueueShare, WorkerSettings
 
 logger: Final = logging.getLogger("conveyor.job")
@@ -28,15 +28,13 @@ def show_arguments(*, show: bool) -> None:
     _Shown.arguments = show
 
 
-def starting(
-    settings: WorkerSettings, name: str, queues: Sequence[QueueShare], job_types: Mapping[str, JobType]
-) -> None:
+def starting(settings: WorkerSettings, name: str, queues: Sequence[QueueShare], plans: Mapping[str, Plan]) -> None:
     """A worker starts: what it does, and what it cannot promise."""
     worker.info(
         "worker %s: %d job type%s, queue%s %s, %d x (%d sync, %d async) jobs at a time",
         name,
-        len(job_types),
-        "" if len(job_types) == 1 else "s",
+        len(plans),
+        "" if len(plans) == 1 else "s",
         "" if len(queues) == 1 else "s",
         # A weight is worth saying where somebody has given it.
         ", ".join(f"{each.name}:{each.weight}" if each.weight and settings.queues else each.name for each in queues),
@@ -44,9 +42,7 @@ def starting(
         settings.threads,
         settings.async_limit,
     )
-    if settings.threads > 1 and (
-        settings.timeout or any(job_type.timeout and not job_type.is_async for job_type in job_types.values())
-    ):
+    if settings.threads > 1 and any(plan.may_time_out and not plan.is_async for plan in plans.values()):
         worker.warning(
             "with %d threads a sync job that waits in C code is not interrupted at its timeout; %g s later its process "
             "is killed, and the jobs beside it begin again. Use processes for jobs with a timeout",

@@ -196,7 +196,7 @@ class LoopRunner:
         plan = bench.plans[claim.type]
         run.task = asyncio.current_task()
         try:
-            timeout = plan.timeout_of(claim) if claim.options else plan.timeout_ns
+            timeout = plan.timeout_ns if plan.has_one_timeout and not claim.options else plan.timeout_of(claim)
         except PayloadError as error:
             bench.settler.add(endings.unreadable(claim, error, bench.name))
             return

@@ -138,7 +138,7 @@ class Runner:
             bench.settler.add(endings.unknown(claim))
             return
         try:
-            timeout = plan.timeout_of(claim) if claim.options else plan.timeout_ns
+            timeout = plan.timeout_ns if plan.has_one_timeout and not claim.options else plan.timeout_of(claim)
         except PayloadError as error:
             bench.settler.add(endings.unreadable(claim, error, bench.name))
             return

@@ -136,10 +136,10 @@ class Supervisor:
     def run(self) -> int:
         """Work until drained or ended; see `run_worker`."""
         logs.configure(logging.INFO, worker=self._name)
-        events.starting(self._settings, self._name, self._shares, self._app.job_types)
+        plans = plans_of(self._app, self._settings.timeout)
+        events.starting(self._settings, self._name, self._shares, plans)
         if not self._open():
             return 0
-        plans = plans_of(self._app.job_types, self._settings.timeout)
         self._upkeep = Upkeep(
             self._driver,
             plans,
