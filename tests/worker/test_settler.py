@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,7 +14,7 @@ from conveyor.errors import StoreUnavailable
 from conveyor.ids import new_id
 from conveyor.lifecycle import after_success
 from conveyor.measures import JobMetrics
-from conveyor.records import Claim, NewJob, Outcome
+from conveyor.records import Claim, JobStatus, NewJob, Outcome, Reason, StoredJob
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.settler import Settler
 from tests.worker.tree import wait_until
@@ -26,13 +27,13 @@ class Flaky:
         self.driver = driver
         self.is_away = False
         self.loses_answers = False
-        self.breaks_on: Claim | None = None
+        self.breaks_on: Callable[[Outcome], bool] = lambda _outcome: False
         self.batches: list[int] = []
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         if self.is_away:
             raise StoreUnavailable("away")
-        if any(outcome.claim is self.breaks_on for outcome in outcomes):
+        if any(map(self.breaks_on, outcomes)):
             raise ZeroDivisionError("a defect")
         self.batches.append(len(outcomes))
         held = self.driver.settle(outcomes)
@@ -75,6 +76,11 @@ def ended(claim: Claim) -> Outcome:
 
 def completed(store: Flaky) -> int:
     return sum(counts.completed for queue in store.driver.counts() for counts in queue.by_priority.values())
+
+
+def buried(store: Flaky, claim: Claim) -> StoredJob | None:
+    (job,) = store.driver.get([claim.id])
+    return job if job is not None and job.status.is_failure else None
 
 
 def test_outcomes_are_settled_in_batches_within_a_moment(store: Flaky, settler: Settler) -> None:
@@ -139,16 +145,55 @@ def test_an_outcome_that_is_refused_is_said(store: Flaky, settler: Settler, capl
     assert str(claim.id) in caplog.text
 
 
-def test_a_defect_in_one_outcome_does_not_take_the_others_with_it(
+def test_an_outcome_that_cannot_be_settled_buries_its_job_and_its_neighbours_are_settled(
     store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = claims(store, 5)
-    store.breaks_on = held[2]
+    outcomes = [ended(claim) for claim in held]
+    store.breaks_on = lambda outcome: outcome is outcomes[2]
 
-    settler.add_all([ended(claim) for claim in held])
+    settler.add_all(outcomes)
 
     wait_until(lambda: completed(store) == 4)
-    wait_until(lambda: "cannot be settled" in caplog.text)
+    job = wait_until(lambda: buried(store, held[2]))
+    assert (job.status, job.reason, job.failures) == (JobStatus.FAILED, Reason.FAILED, 1)
+    (failure,) = job.errors
+    assert failure.error_type == "builtins.ZeroDivisionError"
+    assert failure.message == "what its run came to could not be stored: a defect"
+    assert "cannot be settled" in caplog.text
+    wait_until(lambda: settler.held == 0)
+
+
+def test_what_the_driver_cannot_write_is_buried(tmp_path: Path) -> None:
+    driver = open_driver(f"sqlite:///{tmp_path / 'conveyor.db'}")
+    store = Flaky(driver)
+    settler = Settler(driver, Estimates())
+    settler.start()
+    odd, even = claims(store, 2)
+    now = time.time_ns() // 1000
+
+    settler.add_all([after_success(odd, '"\ud800"', started_at=now - 100, ended_at=now), ended(even)])
+    settler.stop()
+
+    assert completed(store) == 1
+    job = buried(store, odd)
+    assert job is not None
+    assert job.errors[0].error_type == "builtins.UnicodeEncodeError"
+    driver.close()
+
+
+def test_a_job_that_can_be_neither_settled_nor_buried_is_left_to_its_lease_and_holds_up_nobody(
+    store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = claims(store, 5)
+    store.breaks_on = lambda outcome: outcome.claim is held[2]
+
+    settler.settle_now(ended(held[2]))
+    settler.add_all([ended(claim) for claim in held if claim is not held[2]])
+
+    wait_until(lambda: completed(store) == 4)
+    assert "neither settled nor buried" in caplog.text
+    wait_until(lambda: settler.held == 0)
 
 
 def test_stopping_settles_everything(store: Flaky) -> None:

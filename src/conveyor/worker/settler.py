@@ -9,8 +9,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
+from conveyor import lifecycle
 from conveyor.drivers.base import STEP, Driver
 from conveyor.errors import StoreError
+from conveyor.failures import failure_of
 from conveyor.metrics import MINUTE, Measurements
 from conveyor.records import ClaimKey, JobStatus, Outcome, Reason
 from conveyor.worker import events
@@ -29,6 +33,8 @@ _RUNS_THAT_FAILED: Final = frozenset({Reason.FAILED, Reason.TIMED_OUT, Reason.GI
 
 _Alike = tuple[str, str, int, bool | None]
 """Runs that are counted together: their type, queue, minute, and whether they completed (`None`: not measured)."""
+
+_UNSETTLED: Final = "what its run came to could not be stored: "
 
 logger: Final = logging.getLogger("conveyor.worker")
 
@@ -143,7 +149,7 @@ class Settler:
                 self._measure()
         self._measure()
 
-    def _settle(self, batch: list[Outcome]) -> None:
+    def _settle(self, batch: list[Outcome], *, alone: bool = False) -> None:
         again = False
         while True:
             try:
@@ -151,12 +157,15 @@ class Settler:
             except StoreError as error:
                 again = True
                 time.sleep(self._store.failed(error))
-            except Exception:  # a defect, ours or the driver's: it must not take every other outcome with it
-                if len(batch) == 1:
-                    logger.exception("an outcome cannot be settled; its job is offered again when its lease lapses")
-                    return
-                for outcome in batch:
-                    self._settle([outcome])
+            except Exception as error:  # a defect, ours or the driver's: it must not take every other outcome with it
+                if not alone:
+                    for outcome in batch:
+                        self._settle([outcome], alone=True)
+                elif batch[0].failure is not None and batch[0].failure.message.startswith(_UNSETTLED):
+                    logger.exception("a job can be neither settled nor buried; it is offered again after this process")
+                else:
+                    logger.exception("an outcome cannot be settled; its job goes to the dead letters instead")
+                    self._settle([_buried(batch[0], error)], alone=True)
                 return
             else:
                 self._store.succeeded()
@@ -213,3 +222,10 @@ class Settler:
                 self._measured.put_back(metrics)
             else:
                 self._metrics_store.succeeded()
+
+
+def _buried(outcome: Outcome, error: Exception) -> Outcome:
+    """In place of an outcome that cannot be settled, because of `error`."""
+    claim = outcome.claim
+    failure = failure_of(error, claim, started_at=outcome.started_at, ended_at=outcome.ended_at)
+    return lifecycle.given_up(claim, msgspec.structs.replace(failure, message=f"{_UNSETTLED}{failure.message}"))
