@@ -94,7 +94,7 @@ def test_a_relative_url_names_a_file_in_the_working_directory(tmp_path: Path, mo
 def test_durability_decides_whether_commits_are_synced(path: Path, durability: str, level: int) -> None:
     driver: Any = opened(path, f"?durability={durability}")
 
-    assert driver._database.write(lambda writer: writer.execute("PRAGMA synchronous").fetchone()) == (level,)
+    assert driver._database._writer.execute("PRAGMA synchronous").fetchone() == (level,)
 
     driver.close()
 
@@ -241,7 +241,7 @@ def test_a_full_disk_is_a_clear_error_and_what_was_pushed_stays(tmp_path: Path) 
 
 def test_a_database_that_may_not_grow_refuses_and_goes_on_once_it_may(path: Path) -> None:
     driver: Any = opened(path)
-    (pages,) = driver._database.write(lambda writer: writer.execute("PRAGMA page_count").fetchone())
+    (pages,) = driver._database._writer.execute("PRAGMA page_count").fetchone()
     # Outside a transaction: it is a setting of the connection.
     driver._database._writer.execute(f"PRAGMA max_page_count = {pages + 4}")
 
