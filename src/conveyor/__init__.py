@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from conveyor.options import JobMetadata
     from conveyor.payload import JobCall, JobPayload
     from conveyor.priority import Priority
+    from conveyor.progress import atrack, track
     from conveyor.queue import Queue
     from conveyor.records import CancelAnswer, Claim, Failure, JobId, JobStatus, NewJob, Progress, Reason, StoredJob
     from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
@@ -100,7 +101,9 @@ __all__ = [
     "StoreUnavailable",
     "StoredJob",
     "UnknownJobType",
+    "atrack",
     "current_job",
+    "track",
 ]
 
 # Where each name lives. It is imported when it is first used: `import conveyor` alone stays light.
@@ -141,6 +144,8 @@ _HOMES: Final = {
     "JobCall": "conveyor.payload",
     "JobPayload": "conveyor.payload",
     "Priority": "conveyor.priority",
+    "atrack": "conveyor.progress",
+    "track": "conveyor.progress",
     "Queue": "conveyor.queue",
     "CancelAnswer": "conveyor.records",
     "Claim": "conveyor.records",

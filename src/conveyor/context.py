@@ -8,6 +8,8 @@ from contextvars import ContextVar, Token
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
+from msgspec.structs import replace
+
 from conveyor.errors import NoCurrentJob, StoreError
 from conveyor.handle import JobHandle
 from conveyor.options import JobMetadata, JobOptions
@@ -23,6 +25,9 @@ R = TypeVar("R")
 
 PROGRESS_PAUSE: Final = 0.1
 """Seconds between two progress writes of one job: people read no faster, and a tight loop must not load the store."""
+
+RATE_OVER: Final = 10.0
+"""Seconds: long enough to be steady, short enough to see that a job slows down."""
 
 _current: ContextVar[CurrentJob | None] = ContextVar("conveyor_current_job", default=None)
 
@@ -64,6 +69,7 @@ class CurrentJob:
         "_logger",
         "_metadata",
         "_next_write",
+        "_rate",
         "_token",
         "_unwritten",
     )
@@ -76,6 +82,7 @@ class CurrentJob:
         self._logger: LoggerAdapter[Logger] | None = None
         self._metadata: JobMetadata | None = None
         self._next_write = 0.0
+        self._rate: Rate | None = None
         self._token: Token[CurrentJob | None] | None = None
         self._unwritten: Progress | None = None
 
@@ -183,8 +190,11 @@ class CurrentJob:
         unwritten, self._unwritten = self._unwritten, None
         if unwritten is None:
             return
+        if self._rate is None:
+            self._rate = Rate()
+        rated = replace(unwritten, rate=self._rate.at(unwritten.current, monotonic()))
         try:
-            self._app.driver.write_progress(ClaimKey(self._claim.id, self._claim.attempt), unwritten)
+            self._app.driver.write_progress(ClaimKey(self._claim.id, self._claim.attempt), rated)
         except StoreError as error:
             self.logger.warning("progress could not be written: %s", error)
 
@@ -201,6 +211,27 @@ class CurrentJob:
         self._has_ended = True
         if self._unwritten is not None:
             self._write_progress()
+
+
+class Rate:
+    """How fast a number grows: over the last RATE_OVER to twice as many seconds."""
+
+    __slots__ = ("_from", "_next")
+
+    def __init__(self) -> None:
+        self._from: tuple[float, float] | None = None
+        self._next: tuple[float, float] | None = None
+
+    def at(self, value: float, now: float) -> float | None:
+        """What it has grown by a second; `None` when this is the first look, or the number has begun anew."""
+        here = now, value
+        if self._from is None or self._next is None or value < self._next[1]:
+            self._from = self._next = here
+            return None
+        if now - self._next[0] >= RATE_OVER:
+            self._from, self._next = self._next, here
+        since, before = self._from
+        return (value - before) / (now - since) if now > since else None
 
 
 def running(claim: Claim, app: Conveyor) -> CurrentJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from conveyor.arguments import load_value
@@ -20,6 +21,10 @@ R_co = TypeVar("R_co", covariant=True)
 FIRST_PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.05
 """Seconds between two looks for a result: short jobs are answered at once, long ones cost twenty looks a second."""
+
+
+WATCH_PAUSE: Final = 0.2
+"""Seconds between two looks at a job's progress, which it writes ten times a second at most."""
 
 
 class JobHandle(Generic[R_co]):
@@ -74,6 +79,30 @@ class JobHandle(Generic[R_co]):
         """How far the job last said it was; `None` when it never did. Reads the store each time."""
         return self._app.driver.read_progress([self.id])[0]
 
+    def watch(self, timeout: Duration | None = None) -> Iterator[Progress]:
+        """Each progress that the job writes from now on, the present one first, until the job has ended.
+
+        It looks five times a second, so that of changes that come faster only the last is seen.
+
+        Args:
+            timeout: seconds or timedelta until the job must have ended; `None` for ever.
+
+        Raises:
+            ResultTimeout: it has not ended in time; it goes on unharmed.
+            JobNotFound: the store does not keep it.
+        """
+        wait = _Wait(timeout, WATCH_PAUSE)
+        seen: Progress | None = None
+        while True:
+            # In this order, so that the last word of a job that has just ended is not missed.
+            has_ended = self._has_ended(self.refresh())
+            if (progress := self.progress) is not None and progress != seen:
+                yield progress
+            seen = progress
+            if has_ended:
+                return
+            time.sleep(wait.pause(self))
+
     # ── act ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def result(self, timeout: Duration | None = None) -> R_co:
@@ -112,6 +141,21 @@ class JobHandle(Generic[R_co]):
     async def aprogress(self) -> Progress | None:
         """As `progress`."""
         return await self._app.aio.call(lambda: self.progress)
+
+    async def awatch(self, timeout: Duration | None = None) -> AsyncIterator[Progress]:  # noqa: ASYNC109 - likewise
+        """As `watch`. It occupies no thread while it waits."""
+        import asyncio
+
+        wait = _Wait(timeout, WATCH_PAUSE)
+        seen: Progress | None = None
+        while True:
+            has_ended = self._has_ended(await self.arefresh())
+            if (progress := await self.aprogress()) is not None and progress != seen:
+                yield progress
+            seen = progress
+            if has_ended:
+                return
+            await asyncio.sleep(wait.pause(self))
 
     async def aresult(self, timeout: Duration | None = None) -> R_co:  # noqa: ASYNC109 - the sync twin's signature
         """As `result`. It occupies no thread while it waits."""
@@ -155,9 +199,10 @@ class JobHandle(Generic[R_co]):
 class _Wait:
     """Growing pauses up to a deadline."""
 
-    __slots__ = ("_deadline", "_pause", "_timeout")
+    __slots__ = ("_deadline", "_longest", "_pause", "_timeout")
 
-    def __init__(self, timeout: Duration | None) -> None:
+    def __init__(self, timeout: Duration | None, longest: float = LONGEST_PAUSE) -> None:
+        self._longest: Final = longest
         self._timeout: Final = None if timeout is None else seconds(timeout, "timeout")
         self._deadline: Final = None if self._timeout is None else time.monotonic() + self._timeout
         self._pause = FIRST_PAUSE
@@ -168,7 +213,7 @@ class _Wait:
         Raises:
             ResultTimeout: the deadline has passed.
         """
-        pause, self._pause = self._pause, min(self._pause * 1.5, LONGEST_PAUSE)
+        pause, self._pause = self._pause, min(self._pause * 1.5, self._longest)
         if self._deadline is None:
             return pause
         left = self._deadline - time.monotonic()

@@ -256,22 +256,6 @@ class Edits(msgspec.Struct, frozen=True, kw_only=True):
     delay: float = 0.0
 
 
-class DeadGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Dead letters of one queue, type and reason, whose last failures are of one error type and fingerprint."""
-
-    queue: str
-    type: str
-    reason: Reason
-    error_type: str
-    fingerprint: str
-    count: int
-    first: int
-    """When the first of them ended."""
-    last: int
-    newest: JobId
-    """The greatest id of them."""
-
-
 class Counts(msgspec.Struct, kw_only=True):
     """Counters of one priority in one queue. The first five say how many there are now, the others count since ever."""
 
@@ -352,6 +336,22 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     updated_at: int = 0
     """Set by the store."""
+    rate: float | None = None
+    """What it gets done a second, over the last 10 to 20 s; `None` until there is something to go by."""
+
+    @property
+    def percentage(self) -> float | None:
+        """How much of the total is done, from 0 to 100; `None` without a total."""
+        if self.total is None:
+            return None
+        return max(0.0, min(100.0, 100 * self.current / self.total)) if self.total > 0 else 100.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds it still took at this rate when it was updated; `None` when nobody can tell."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0.0, (self.total - self.current) / self.rate)
 
 
 class LockRecord(msgspec.Struct, frozen=True, kw_only=True):

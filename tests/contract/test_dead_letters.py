@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from conveyor.drivers.base import Driver
+from conveyor.findings import DeadGroup
 from conveyor.lifecycle import given_up
-from conveyor.records import DeadGroup, Filter, JobId, Reason
+from conveyor.records import Filter, JobId, Reason
 from conveyor.times import SECOND
 from tests.contract.stores import START, FakeClock, a_failure, every, push_one, take_one
 

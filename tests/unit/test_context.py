@@ -23,7 +23,7 @@ from conveyor import (
     UnknownJobType,
     current_job,
 )
-from conveyor.context import running
+from conveyor.context import Rate, running
 from conveyor.lifecycle import after_success
 from conveyor.options import JobOptions
 from conveyor.payload import JobCall
@@ -237,6 +237,34 @@ def test_progress_of_a_job_that_raises_is_written_too(
         fail()
 
     assert [progress.current for progress in written] == [1, 2]
+
+
+def test_progress_says_how_fast_it_goes_and_when_it_will_be_done(
+    app: Conveyor, claim: Claim, written: list[Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.0, 2.0, 2.0, 14.0, 14.0, 30.0, 30.0])
+    monkeypatch.setattr("conveyor.context.monotonic", lambda: next(clock))
+    with running(claim, app) as current:
+        for done in (0, 20, 80, 400):
+            current.progress(done, 1000)
+
+    assert [progress.rate for progress in written] == [None, 10.0, 80 / 14, 320 / 16]
+    assert [progress.percentage for progress in written] == [0.0, 2.0, 8.0, 40.0]
+    assert written[-1].eta == 30.0
+    assert written[0].eta is None
+
+
+def test_a_job_that_begins_anew_has_no_rate_until_it_moves(app: Conveyor, claim: Claim) -> None:
+    rate = Rate()
+
+    assert [rate.at(value, now) for value, now in ((5, 0.0), (9, 2.0), (0, 3.0), (3, 4.0))] == [None, 2.0, None, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("current", "total", "percentage"), [(1, None, None), (0, 0, 100.0), (5, 4, 100.0), (-1, 4, 0.0), (1, 3, 100 / 3)]
+)
+def test_a_percentage_is_between_nothing_and_all(current: float, total: float | None, percentage: float | None) -> None:
+    assert Progress(current=current, total=total).percentage == percentage
 
 
 def test_an_async_job_reports_progress_without_holding_up_its_loop(

@@ -282,3 +282,59 @@ def test_every_look_and_act_has_an_async_twin() -> None:
 
     for name in ("refresh", "status", "progress", "result", "cancel"):
         assert value(name) == value(f"a{name}"), name
+
+
+# ── watch ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def watch(handle: JobHandle[Any], how: str, timeout: float | None = 20) -> list[float]:
+    """What it yields, to the end."""
+    if how == "sync":
+        return [progress.current for progress in handle.watch(timeout)]
+
+    async def collect() -> list[float]:
+        return [progress.current async for progress in handle.awatch(timeout)]
+
+    return asyncio.run(collect())
+
+
+@both_ways
+def test_watching_yields_each_change_until_the_job_has_ended(app: Conveyor, work: Job[[int], Any], how: str) -> None:
+    handle = work.push(7)
+    held = claim(app)
+    key = ClaimKey(held.id, held.attempt)
+    app.driver.write_progress(key, Progress(current=1))
+    seen = threading.Event()
+    read = app.driver.read_progress
+
+    def noticed(ids: Any) -> Any:
+        answer = read(ids)
+        if answer[0] is not None and answer[0].current == 1:
+            seen.set()
+        return answer
+
+    app.driver.read_progress = noticed  # type: ignore[method-assign]
+
+    def go_on() -> None:
+        assert seen.wait(20)
+        app.driver.write_progress(key, Progress(current=2))
+        app.driver.settle([Outcome(claim=held, status=COMPLETED, failures=0, crashes=0)])
+
+    other = threading.Thread(target=go_on)
+    other.start()
+    yielded = watch(handle, how)
+    other.join()
+
+    assert yielded == [1, 2]
+
+
+@both_ways
+def test_watching_ends_with_an_error_when_the_job_does_not_end(work: Job[[int], Any], how: str) -> None:
+    with pytest.raises(ResultTimeout, match="still pending"):
+        watch(work.push(7), how, timeout=0.01)
+
+
+@both_ways
+def test_watching_a_job_that_is_not_kept_is_an_error(app: Conveyor, how: str) -> None:
+    with pytest.raises(JobNotFound):
+        watch(app.handle(new_id()), how)

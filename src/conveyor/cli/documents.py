@@ -44,6 +44,16 @@ def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, 
     }
 
 
+def progress_document(job: StoredJob, progress: Progress | None) -> dict[str, Any]:
+    """How far a job is."""
+    return {
+        "id": str(job.id),
+        "type": job.type,
+        "status": job.status.value,
+        "progress": _progress_document(progress) if progress else None,
+    }
+
+
 def queue_document(queue: QueueCounts) -> dict[str, Any]:
     """A queue: all its jobs in sum, and by priority."""
     return {
@@ -106,6 +116,9 @@ def _progress_document(progress: Progress) -> dict[str, Any]:
     return {
         "current": progress.current,
         "total": progress.total,
+        "percentage": progress.percentage,
         "message": progress.message,
         "updated_at": when(progress.updated_at),
+        "rate": progress.rate,
+        "eta": progress.eta,
     }

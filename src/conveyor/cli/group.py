@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "status": _Entry("Look", "Show queues and workers, once or live."),
     "jobs": _Entry("Look", "List jobs, newest first."),
     "show": _Entry("Look", "Show everything about one job."),
+    "progress": _Entry("Look", "Watch how far jobs are, until they end."),
     "failed": _Entry("Look", "List the dead letters: jobs that failed for good."),
     "check": _Entry("Look", "Find what is wrong with the set-up."),
     "retry": _Entry("Act", "Bring dead letters back to their queues."),

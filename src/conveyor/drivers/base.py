@@ -16,13 +16,12 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from conveyor.errors import InvalidValue
-from conveyor.findings import Finding
+from conveyor.findings import DeadGroup, Finding
 from conveyor.measures import JobMetrics
 from conveyor.records import (
     CancelAnswer,
     Claim,
     ClaimKey,
-    DeadGroup,
     Edits,
     Filter,
     JobId,

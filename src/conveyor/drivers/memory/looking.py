@@ -10,7 +10,8 @@ from conveyor.drivers.base import STEP, grouped
 from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState
-from conveyor.records import DeadGroup, Filter, JobId, Page, QueueCounts, StoredJob
+from conveyor.findings import DeadGroup
+from conveyor.records import Filter, JobId, Page, QueueCounts, StoredJob
 
 
 class _Metadata(msgspec.Struct):

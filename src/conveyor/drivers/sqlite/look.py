@@ -10,7 +10,8 @@ import msgspec
 from conveyor.drivers.base import STEP
 from conveyor.drivers.sqlite.part import Part, to_json
 from conveyor.drivers.sqlite.statements import SQL
-from conveyor.records import Counts, DeadGroup, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
+from conveyor.findings import DeadGroup
+from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
 
 _Jobs: Final = msgspec.json.Decoder(list[StoredJob])
 _Peeked: Final = msgspec.json.Decoder(tuple[list[JobId], list[StoredJob]])
