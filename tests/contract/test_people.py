@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from tests.contract.recount import check_counters
 from tests.contract.stores import (
     START,
     FakeClock,
+    Store,
     a_failure,
     a_job,
     every,
@@ -282,6 +287,73 @@ def test_forget_deletes_more_than_a_step(driver: Driver) -> None:
 
     assert driver.forget(Filter(statuses=(JobStatus.FAILED,))) == 0
     assert driver.forget(Filter()) == STEP + 5
+
+
+@contextmanager
+def meanwhile(action: Callable[[], object]) -> Generator[None]:
+    """Do it again and again on another thread, which has begun, until the block ends."""
+    begun, done = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        while not done.is_set():
+            action()
+            begun.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(go_on)
+        begun.wait(10)
+        try:
+            yield
+        finally:
+            done.set()
+        going.result()
+
+
+def bury_all(driver: Driver) -> None:
+    while claims := take(driver, limit=200):
+        driver.settle([after_failure(claim, a_failure(claim), NoRetry()) for claim in claims])
+
+
+def test_a_redrive_takes_each_dead_letter_once_however_fast_jobs_are_buried(store: Store) -> None:
+    driver, worker = store.open(), store.open()
+    driver.push(jobs(3 * STEP))
+    bury_all(driver)
+
+    with meanwhile(lambda: bury_all(worker)):
+        assert driver.redrive(Filter()) == 3 * STEP
+
+    bury_all(driver)
+    check_counters(driver)
+
+
+def test_forget_ends_however_fast_jobs_do(store: Store) -> None:
+    driver, worker = store.open(), store.open()
+    ended = driver.push(jobs(2 * STEP))
+    bury_all(driver)
+
+    def complete_more() -> None:
+        worker.push(jobs(STEP, "b"))
+        worker.settle([after_success(claim, None) for claim in take(worker, "b", limit=STEP)])
+
+    with meanwhile(complete_more):
+        forgotten = driver.forget(Filter())
+
+    assert forgotten >= len(ended)
+    assert not any(driver.get(ended))
+    check_counters(driver)
+
+
+def test_clear_ends_however_fast_jobs_are_pushed(store: Store, clock: FakeClock) -> None:
+    driver, other = store.open(), store.open(clock=FakeClock(clock.now + SECOND))
+    waiting = driver.push([*jobs(2 * STEP), *jobs(STEP, delay=60)])
+
+    with meanwhile(lambda: other.push(jobs(STEP))):
+        cleared = driver.clear("a")
+
+    assert cleared >= len(waiting)
+    assert not any(driver.get(waiting))
+    driver.clear("a")
+    check_counters(driver)
 
 
 def test_what_is_forgotten_or_cleared_leaves_no_progress(driver: Driver) -> None:

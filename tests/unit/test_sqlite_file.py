@@ -17,8 +17,11 @@ import pytest
 from conveyor.drivers.base import STEP, Driver, Retention
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue, SchemaMismatch, StoreFull, StoreUnavailable
+from conveyor.failures import failure_of
 from conveyor.ids import new_id
+from conveyor.lifecycle import given_up
 from conveyor.records import Filter, JobStatus, NewJob, Reason
+from conveyor.times import system_clock
 
 
 def job(**fields: Any) -> NewJob:
@@ -384,6 +387,31 @@ def test_a_claim_that_buries_many_lets_others_write_between_its_steps(path: Path
 
     assert len(commits) >= 4
     assert driver.counts()[0].by_priority[500].dead == 3 * STEP + 1
+
+
+def test_a_redrive_ends_although_all_that_it_brings_back_is_buried_before_its_next_step(path: Path) -> None:
+    worker = opened(path)
+    ids = worker.push([job() for _ in range(2 * STEP)])
+    looks = 0
+
+    def bury_all() -> int:
+        nonlocal looks
+        looks += 1
+        while claims := worker.claim(["default"], limit=STEP, lease=30, worker="w"):
+            worker.settle([given_up(claim, failure_of("it broke", claim)) for claim in claims])
+        return system_clock()
+
+    bury_all()
+    driver = open_driver(f"sqlite:///{path}", clock=bury_all)
+
+    assert driver.redrive(Filter()) == 2 * STEP
+
+    assert looks == 4
+    assert ready(driver) == 0
+    redriven = driver.get(ids)
+    worker.close()
+    driver.close()
+    assert all(job is not None and len(job.errors) == 2 for job in redriven[:STEP])
 
 
 def test_what_two_workers_prune_at_once_is_pruned_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

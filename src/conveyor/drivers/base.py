@@ -221,15 +221,23 @@ class Driver(Protocol):
         Failures and crashes start from 0, `expires_at` is dropped, the errors are kept and `attempt` goes on growing;
         the place in the order is that of a job pushed now.
         `edits` are applied on the way. A dead letter whose unique key is taken by an active job loses the key.
+        It ends, however fast jobs are buried meanwhile: it takes ids up to the greatest that has ended when it begins,
+        and each once.
         """
         ...
 
     def clear(self, queue: str) -> int:
-        """Delete every waiting job of the queue: ready, delayed and held. Running ones and dead letters stay."""
+        """Delete every job of the queue that waits when it begins: ready, delayed and held; answer how many.
+
+        Running ones and dead letters stay. It ends, however fast jobs are pushed meanwhile: those may stay too.
+        """
         ...
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
-        """Delete ended jobs (history and dead letters) that meet the filter, oldest id first; answer how many."""
+        """Delete ended jobs (history and dead letters) that meet the filter, oldest id first; answer how many.
+
+        It ends, however fast jobs do meanwhile: it takes ids up to the greatest that has ended when it begins.
+        """
         ...
 
     def pause(self, queue: str) -> None:

@@ -18,58 +18,29 @@ from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.tending import delete_ended
 from conveyor.records import Edits, Filter
 
+_Act = Callable[[sqlite3.Connection, list[list[Any]], int], None]
+"""Something done to ended jobs, each [id, place, queue, priority], at that moment."""
+
 
 class People(Part):
     """The operations for people; their promises stand in `drivers/base.py`."""
 
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
-        return _by_steps(lambda step: self._redrive_some(where, edits or Edits(), step), limit)
-
-    def _redrive_some(self, where: Filter, edits: Edits, step: int) -> int:
-        now, tally = self._clock(), Tally()
-        stage = DELAYED_STAGE if edits.delay > 0 else READY_STAGE
-
-        def bring_back(writer: sqlite3.Connection) -> int:
-            conditions = conditions_of(where, ["dead"])
-            ended: list[list[Any]] = msgspec.json.decode(
-                writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0]
-            )
-            if not ended:
-                return 0
-            keys = {"ended": to_json(ended), "queue": edits.queue}
-            keeping = _key_keepers(
-                msgspec.json.decode(writer.execute(SQL["dead_keys"], keys).fetchone()[0]), ended, edits
-            )
-            for row in ended:
-                row.append(int(row[0] in keeping))
-                tally.add(edits.queue or row[2], edits.priority or row[3], of_stage(stage))
-            redriven = {
-                "ended": to_json(ended),
-                "queue": edits.queue,
-                "priority": edits.priority,
-                "payload": edits.payload,
-                "stage": stage,
-                "due": now + micros(edits.delay),
-            }
-            writer.execute(SQL["redrive"], redriven)
-            writer.execute(SQL["delete_dead"], {"ended": redriven["ended"]})
-            for row in ended:
-                tally.add(row[2], row[3], counters.DEAD, -1)
-            tally.write(writer.execute, None)
-            return len(ended)
-
-        return self._database.write(bring_back)
-
-    def clear(self, queue: str) -> int:
-        return sum(
-            _by_steps(lambda step, stage=stage: self._clear_some(queue, stage, step), None)  # type: ignore[misc]
-            for stage in (READY_STAGE, DELAYED_STAGE, HELD_STAGE)
+        changes = edits or Edits()
+        return self._by_steps(
+            where, ["dead"], limit, lambda writer, ended, now: _bring_back(writer, ended, now, changes)
         )
 
-    def _clear_some(self, queue: str, stage: int, step: int) -> int:
+    def clear(self, queue: str) -> int:
+        now = self._clock()
+        # In this order, so that what is promoted, or offered again, in the meantime is met there.
+        return sum(self._clear_stage(queue, stage, now) for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE))
+
+    def _clear_stage(self, queue: str, stage: int, now: int) -> int:
+        some = {"queue": queue, "stage": stage, "now": now, "limit": STEP}
+
         def delete(writer: sqlite3.Connection) -> int:
             tally = Tally()
-            some = {"queue": queue, "stage": stage, "limit": step}
             rows = writer.execute(SQL["waiting"], some).fetchone()[0].decode()
             waiting = msgspec.json.decode(rows)
             writer.execute(SQL["leave"], {"ended": rows})
@@ -79,21 +50,33 @@ class People(Part):
             tally.write(writer.execute, None)
             return len(waiting)
 
-        return self._database.write(delete)
+        cleared = last = self._database.write(delete)
+        while last == STEP:
+            last = self._database.write(delete)
+            cleared += last
+        return cleared
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
-        return _by_steps(lambda step: self._forget_some(where, step), limit)
+        return self._by_steps(where, ["dead", "finished"], limit, _delete)
 
-    def _forget_some(self, where: Filter, step: int) -> int:
-        def delete(writer: sqlite3.Connection) -> int:
-            tally = Tally()
-            conditions = conditions_of(where, ["dead", "finished"])
-            ended = msgspec.json.decode(writer.execute(SQL["match"], {**conditions, "limit": step}).fetchone()[0])
-            delete_ended(writer, ended, tally)
-            tally.write(writer.execute, None)
-            return len(ended)
+    def _by_steps(self, where: Filter, places: list[str], limit: int | None, act: _Act) -> int:
+        """Act on ended jobs; answer on how many.
 
-        return self._database.write(delete)
+        Ids grow from step to step, and to the greatest of now: however fast jobs come to an end, this one does too.
+        """
+        conditions = conditions_of(where, places)
+        conditions["last"] = min(conditions["last"], self._database.read(SQL["greatest"]))
+        done = 0
+        while limit is None or done < limit:
+            conditions["limit"] = step = STEP if limit is None else min(STEP, limit - done)
+            now = self._clock()
+            ended = self._database.write(lambda writer: _some(writer, conditions, now, act))  # noqa: B023 - called at once
+            done += len(ended)
+            if len(ended) < step:
+                break
+            # Greater than this id, and less than any that is greater.
+            conditions["first"] = f"{ended[-1][0]}!"
+        return done
 
     def pause(self, queue: str) -> None:
         self._database.write(lambda writer: writer.execute(SQL["pause"], {"queue": queue}))
@@ -102,16 +85,40 @@ class People(Part):
         self._database.write(lambda writer: writer.execute(SQL["resume"], {"queue": queue}))
 
 
-def _by_steps(some: Callable[[int], int], limit: int | None) -> int:
-    """Call `some(step)` until it does less than it may, or `limit` is reached; answer the sum."""
-    done = 0
-    while limit is None or done < limit:
-        step = STEP if limit is None else min(STEP, limit - done)
-        did = some(step)
-        done += did
-        if did < step:
-            break
-    return done
+def _some(writer: sqlite3.Connection, conditions: dict[str, Any], now: int, act: _Act) -> list[list[Any]]:
+    ended: list[list[Any]] = msgspec.json.decode(writer.execute(SQL["match"], conditions).fetchone()[0])
+    if ended:
+        act(writer, ended, now)
+    return ended
+
+
+def _bring_back(writer: sqlite3.Connection, ended: list[list[Any]], now: int, edits: Edits) -> None:
+    tally = Tally()
+    stage = DELAYED_STAGE if edits.delay > 0 else READY_STAGE
+    keys = {"ended": to_json(ended), "queue": edits.queue}
+    keeping = _key_keepers(msgspec.json.decode(writer.execute(SQL["dead_keys"], keys).fetchone()[0]), ended, edits)
+    for row in ended:
+        row.append(int(row[0] in keeping))
+        tally.add(edits.queue or row[2], edits.priority or row[3], of_stage(stage))
+    redriven = {
+        "ended": to_json(ended),
+        "queue": edits.queue,
+        "priority": edits.priority,
+        "payload": edits.payload,
+        "stage": stage,
+        "due": now + micros(edits.delay),
+    }
+    writer.execute(SQL["redrive"], redriven)
+    writer.execute(SQL["delete_dead"], {"ended": redriven["ended"]})
+    for row in ended:
+        tally.add(row[2], row[3], counters.DEAD, -1)
+    tally.write(writer.execute, None)
+
+
+def _delete(writer: sqlite3.Connection, ended: list[list[Any]], _now: int) -> None:
+    tally = Tally()
+    delete_ended(writer, ended, tally)
+    tally.write(writer.execute, None)
 
 
 def _key_keepers(keys: list[tuple[str, str, int]], ended: list[list[Any]], edits: Edits) -> set[str]:
