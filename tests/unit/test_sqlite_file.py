@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -605,3 +606,21 @@ def test_a_closed_driver_says_so(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is closed"):
         driver.counts()
     assert os.path.exists(path)  # noqa: PTH110
+
+
+def test_a_wait_that_begins_while_its_driver_is_closed_is_told_so(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(100):
+            driver = opened(tmp_path / f"{number}.db")
+            begun = threading.Event()
+
+            def wait(driver: Driver = driver, begun: threading.Event = begun) -> bool:
+                begun.set()
+                return driver.wait(["default"], 20)
+
+            waiting = pool.submit(wait)
+            begun.wait()
+            driver.close()
+
+            with pytest.raises(StoreUnavailable, match="closed"):
+                waiting.result(10)

@@ -37,9 +37,16 @@ class Wait(Part):
         self._watches = Watches()
 
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        self._database.check_file()
         asked = to_json(list(queues))
+        self._database.check_file()
+        try:
+            return self._wait(asked, time.monotonic() + timeout)
+        except FileNotFoundError:
+            # The WAL has gone with the last connection: it was closed meanwhile, as this look will say, or reopened.
+            self._look(asked)
+            return True
+
+    def _wait(self, asked: str, deadline: float) -> bool:
         # Watch first, then look: a push between the two is either seen or heard.
         with self._watches.on(Path(f"{self._database.path}-wal")) as watching:
             pauses: list[float] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import os
 import select
@@ -38,7 +39,12 @@ class Watch(Protocol):
 
 
 def watch(path: Path) -> Watch:
-    """Watch a file that exists."""
+    """Watch a file that exists.
+
+    Raises:
+        FileNotFoundError: it does not, where the file system tells.
+        StoreUnavailable: the system has no room for one more watch.
+    """
     return Inotify(path) if sys.platform == "linux" else Looking(path)
 
 
@@ -129,9 +135,10 @@ class Inotify:
         if self._fd < 0:
             raise _failed("inotify_init1", "raise fs.inotify.max_user_instances")
         if libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_MODIFY) < 0:
+            is_missing = ctypes.get_errno() == errno.ENOENT
             error = _failed(f"inotify_add_watch on {path}", "raise fs.inotify.max_user_watches")
             os.close(self._fd)
-            raise error
+            raise FileNotFoundError(path) if is_missing else error
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
 
