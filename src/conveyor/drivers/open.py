@@ -15,6 +15,9 @@ from conveyor.times import Clock, system_clock
 _MODULES: Final[dict[str, str]] = {
     "memory": "conveyor.drivers.memory",
     "sqlite": "conveyor.drivers.sqlite",
+    "redis": "conveyor.drivers.redis",
+    "rediss": "conveyor.drivers.redis",
+    "unix": "conveyor.drivers.redis",
 }
 
 

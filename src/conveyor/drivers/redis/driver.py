@@ -1,0 +1,35 @@
+"""The driver: its parts put together."""
+
+from __future__ import annotations
+
+from conveyor.drivers.base import Retention
+from conveyor.drivers.redis.connections import Connections
+from conveyor.drivers.redis.diagnosis import Diagnosis
+from conveyor.drivers.redis.jobs import Jobs
+from conveyor.drivers.redis.opening import prepare
+from conveyor.drivers.redis.people import People
+from conveyor.drivers.redis.schedules import Schedules
+from conveyor.drivers.redis.settings import RedisSettings
+from conveyor.drivers.redis.shared import Shared
+from conveyor.drivers.redis.tending import Time
+from conveyor.drivers.redis.wait import Wait
+from conveyor.priority import Aging
+from conveyor.times import Clock
+
+
+class RedisDriver(Jobs, Time, Wait, People, Shared, Schedules, Diagnosis):
+    """`drivers.base.Driver` on one Redis or Valkey server."""
+
+    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:
+        settings = RedisSettings.from_url(url)
+        super().__init__(Connections(settings), clock, aging, retention)
+        try:
+            prepare(self._connections)
+        except BaseException:
+            self.close()
+            raise
+        self.url = settings.shown
+
+    def close(self) -> None:
+        self._connections.close()
+        self._hang_up()

@@ -1,0 +1,175 @@
+"""Jobs, outcomes and filters as the scripts read them, claims as the scripts write them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from conveyor.priority import Priority
+from conveyor.records import Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome, Reason
+from conveyor.times import SECOND
+from conveyor.unique import OnConflict, Until
+
+LEVELS: Final = {level.value: place for place, level in enumerate(sorted(Priority, reverse=True))}
+"""The number of each priority, highest first."""
+
+PRIORITIES: Final = tuple(LEVELS)
+
+_LATEST: Final = 2**56
+"""A moment beyond the year 4000: what is later than that is never, and Lua's numbers end soon after."""
+
+pack: Final = msgspec.msgpack.Encoder().encode
+
+_Claimed = tuple[UUID, int, int, int, int, int, int, int, int, tuple[str, str, int]]
+"""Id, attempt, failures, crashes, when pushed, when due, level, queue, type; payload, options, max_crashes."""
+
+_unpack_claims: Final = msgspec.msgpack.Decoder(list[_Claimed]).decode
+
+_STAGES: Final[dict[JobStatus, str]] = {
+    JobStatus.COMPLETED: "C",
+    JobStatus.CANCELLED: "X",
+    JobStatus.FAILED: "F",
+    JobStatus.EXPIRED: "E",
+    JobStatus.PENDING: "pending",
+    JobStatus.RETRYING: "retrying",
+}
+
+
+def micros(seconds: float) -> int:
+    """Seconds as the store's microseconds."""
+    return round(seconds * SECOND)
+
+
+def joined(ids: Iterable[JobId]) -> bytes:
+    """Ids as the scripts take them apart: 16 bytes each."""
+    return b"".join([id.bytes for id in ids])
+
+
+def ids_in(blob: bytes) -> list[JobId]:
+    """The ids that `joined` joined."""
+    return [JobId(UUID(bytes=blob[at : at + 16])) for at in range(0, len(blob), 16)]
+
+
+class Names:
+    """Names that rows refer to by their place, from 1 on as Lua counts."""
+
+    __slots__ = ("places",)
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+
+    def place(self, name: str) -> int:
+        """The place of this name, which is given one if it has none."""
+        places = self.places
+        known = places.get(name)
+        if known is None:
+            known = places[name] = len(places) + 1
+        return known
+
+    @property
+    def list(self) -> list[str]:
+        return list(self.places)
+
+
+def body(job: NewJob) -> bytes:
+    """What only clients read of a job."""
+    return pack((job.payload, job.options, job.max_crashes))
+
+
+def row(job: NewJob, queues: Names, types: Names, owner: int | None = None) -> tuple[Any, ...]:
+    """What push.lua has to know of a job beside its body; `owner` is the place of the outcome that it follows."""
+    plain = (queues.place(job.queue), types.place(job.type), LEVELS[job.priority])
+    delay = micros(job.delay) if job.delay else None
+    run_at = None if job.run_at is None else min(job.run_at, _LATEST)
+    expires = None if job.expires is None else micros(job.expires)
+    expires_at = None if job.expires_at is None else max(-_LATEST, min(job.expires_at, _LATEST))
+    slot = job.slot
+    till = None if job.unique_until is Until.FINAL else job.unique_until
+    ttl = None if job.unique_ttl is None else micros(job.unique_ttl)
+    replaces = job.on_conflict is OnConflict.REPLACE or None
+    # fmt: off
+    more = (delay, run_at, expires, expires_at, job.unique, slot and slot.name, slot and str(slot.at), owner, till, ttl,
+            replaces)
+    # fmt: on
+    return plain if more == _NOTHING else plain + more
+
+
+_NOTHING: Final = (None,) * 11
+
+
+def pushed(jobs: Sequence[NewJob]) -> tuple[bytes, list[bytes], bytes]:
+    """What push.lua wants: the table of rows, and the ids with the bodies; then the ids alone."""
+    queues, types = Names(), Names()
+    rows = [row(job, queues, types) for job in jobs]
+    ids = [job.id.bytes for job in jobs]
+    bodies = [id + body(job) for id, job in zip(ids, jobs, strict=True)]
+    return pack((queues.list, types.list, rows)), bodies, b"".join(ids)
+
+
+def settled(outcomes: Sequence[Outcome]) -> tuple[bytes, bytes, list[bytes]]:
+    """What settle.lua wants: the claims' ids, the tables, and the follow-ups' ids with their bodies."""
+    queues, types = Names(), Names()
+    rows: list[tuple[Any, ...]] = []
+    bodies: list[bytes] = []
+    table: list[tuple[Any, ...]] = []
+    for place, outcome in enumerate(outcomes, 1):
+        table.append(_outcome(outcome, queues))
+        for job in outcome.follow_ups:
+            rows.append(row(job, queues, types, place))
+            bodies.append(job.id.bytes + body(job))
+    ids = b"".join([outcome.claim.id.bytes for outcome in outcomes])
+    return ids, pack((table, queues.list, types.list, rows)), bodies
+
+
+def _outcome(outcome: Outcome, queues: Names) -> tuple[Any, ...]:
+    claim = outcome.claim
+    plain = (
+        claim.attempt,
+        queues.place(claim.queue),
+        LEVELS.get(claim.priority),
+        outcome.result,
+        outcome.started_at,
+    )
+    if (
+        outcome.status is JobStatus.COMPLETED
+        and outcome.failure is None
+        and outcome.note is None
+        and outcome.memory is None
+        and outcome.failures == claim.failures
+        and outcome.crashes == claim.crashes
+    ):
+        return plain
+    failure = None if outcome.failure is None else msgspec.json.encode(outcome.failure).decode()
+    reason = (outcome.reason or Reason.FAILED) if outcome.status.is_failure else outcome.reason
+    return (
+        *plain,
+        _STAGES[outcome.status],
+        outcome.failures,
+        outcome.crashes,
+        None if outcome.delay is None else micros(outcome.delay),
+        failure,
+        reason,
+        outcome.note,
+        outcome.held,
+        outcome.memory,
+    )
+
+
+def claims_in(blob: bytes, queue_of: Callable[[int], str], type_of: Callable[[int], str]) -> list[Claim]:
+    """The claims that a script answered."""
+    return [
+        Claim(
+            JobId(id), attempt, type_of(kind), queue_of(queue), PRIORITIES[level], payload, options, failures, crashes,
+            max_crashes, pushed_at, due_at,
+        )
+        for id, attempt, failures, crashes, pushed_at, due_at, level, queue, kind, (payload, options, max_crashes)
+        in _unpack_claims(blob)
+    ]  # fmt: skip
+
+
+def keys_of(claims: Sequence[ClaimKey]) -> tuple[bytes, bytes]:
+    """What extend.lua wants: ids and attempts."""
+    return joined(claim.id for claim in claims), pack([claim.attempt for claim in claims])

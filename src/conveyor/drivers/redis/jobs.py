@@ -1,0 +1,60 @@
+"""Jobs on their way through the store: push, claim, extend, settle, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from conveyor.drivers.base import STEP
+from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, pushed, settled
+from conveyor.drivers.redis.part import Part
+from conveyor.errors import InvalidValue
+from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
+
+_YES: Final = ord("1")
+_CANCELLED: Final = {
+    ord("c"): CancelAnswer.CANCELLED,
+    ord("r"): CancelAnswer.REQUESTED,
+    ord("l"): CancelAnswer.TOO_LATE,
+    ord("u"): CancelAnswer.UNKNOWN,
+}
+
+
+class Jobs(Part):
+    """The operations on jobs; their promises stand in `drivers/base.py`."""
+
+    def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
+        if connection is not None:
+            raise InvalidValue(
+                f"connection is {connection!r}, and this store joins no transaction; push without it, "
+                "or from inside a job, where a push commits with its completion"
+            )
+        if not jobs:
+            return []
+        table, bodies, ids = pushed(jobs)
+        answer = self._run("push", table, *bodies)
+        return [job.id for job in jobs] if answer == ids else ids_in(answer)
+
+    def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
+        arguments = (max(0, min(limit, STEP)), micros(lease), worker, self._offsets, *queues)
+        # Nothing is no answer: so much was past its expiry that burying it took all of this step.
+        while (answer := self._run("claim", *arguments)) is None:
+            pass
+        return self._claims(answer)
+
+    def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
+        if not claims:
+            return []
+        ids, attempts = keys_of(claims)
+        return [word == _YES for word in self._run("extend", micros(lease), ids, attempts)]
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        if not outcomes:
+            return []
+        ids, table, bodies = settled(outcomes)
+        return [word == _YES for word in self._run("settle", ids, table, *bodies)]
+
+    def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
+        if not ids:
+            return []
+        return [_CANCELLED[word] for word in self._run("cancel", joined(ids))]

@@ -1,0 +1,11 @@
+-- locks.lua: the locks held now.
+-- in:  now
+-- out: name, owner, fence and end of each
+local now = moment()
+local answer = {}
+local known = call('HGETALL', B .. ':locks')
+for place = 1, #known, 2 do
+    local fence, ends, at = struct.unpack('>I7I8', known[place + 1])
+    if ends > now then answer[#answer + 1] = {known[place], string.sub(known[place + 1], at), fence, int(ends)} end
+end
+return answer

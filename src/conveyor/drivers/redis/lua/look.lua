@@ -1,0 +1,30 @@
+-- look.lua: whether a claim from these queues would find something; if not, their next push will tell.
+-- in:  now; the queues
+-- out: 1 or 0; then, if one is known, the microseconds until a delayed job is due
+local now = moment()
+local next_due
+local armed = {}
+for place = 2, #ARGV do
+    local queue = number_of('queues', ARGV[place])
+    if not queue then
+        armed[#armed + 1] = '?' .. ARGV[place]
+    else
+        armed[#armed + 1] = queue
+        if call('SISMEMBER', B .. ':paused', queue) == 0 then
+            for level = 0, 3 do
+                if call('XLEN', B .. ':ready:' .. queue .. ':' .. level) > 0
+                   or call('EXISTS', B .. ':again:' .. queue .. ':' .. level) == 1 then
+                    return {1}
+                end
+            end
+            local first = call('ZRANGE', B .. ':delayed:' .. queue, 0, 0, 'WITHSCORES')
+            if first[2] then
+                local due = tonumber(first[2])
+                if due <= now then return {1} end
+                if not next_due or due < next_due then next_due = due end
+            end
+        end
+    end
+end
+if #armed > 0 then call('SADD', B .. ':armed', unpack(armed)) end
+return {0, next_due and int(next_due - now)}

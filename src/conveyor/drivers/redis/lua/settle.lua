@@ -1,0 +1,70 @@
+-- settle.lua: end the runs of many claims, each only while that claim still holds its job; then push their follow-ups.
+-- in:  now; the claims' ids, joined; MessagePack of outcomes, queues, types, rows of follow-ups; then as push.lua
+-- out: for each claim 1 where it held its job, else 0
+local now = moment()
+local ids = ids_in(ARGV[2])
+local outcomes, queues, types, rows = unpack(cmsgpack.unpack(ARGV[3]))
+local answer, held, done, leases = {}, {}, {}, {}
+local runs = call_many('HMGET', B .. ':running', ids)
+reserve(#ids)
+for place, id in ipairs(ids) do
+    local outcome, running = outcomes[place], not held[id] and runs[place]
+    answer[place] = '0'
+    local job, attempt, started, order, cancel, worker
+    if running then
+        attempt, started, order, cancel, worker = read_running(running)
+        local record = attempt == outcome[1] and load(id)
+        job = record and read(id, record)
+        -- An id that was deleted and pushed again may live on elsewhere.
+        if job and (job.queue ~= number_of('queues', queues[outcome[2]]) or job.level ~= outcome[3]) then job = nil end
+    end
+    if job then
+        answer[place] = '1'
+        held[id] = true
+        done[#done + 1] = id
+        leases[#leases + 1] = struct.pack('>I5', order) .. id
+        if cancel == 1 then call('SREM', B .. ':cancels', id) end
+        count(job.queue, job.level, 'processing', -1)
+        active[job.queue] = true
+        local past = past_of(job)
+        past[ATTEMPT], past[WORKER] = attempt, worker
+        past[RESULT], past[REASON], past[NOTE] = outcome[4] or false, false, false
+        local stage, delay = COMPLETED, nil
+        if outcome[6] then
+            stage = outcome[6]
+            past[FAILURES], past[CRASHES] = outcome[7], outcome[8]
+            delay = outcome[9]
+            if outcome[10] then add_error(job, outcome[10]) end
+            past[REASON], past[NOTE] = outcome[11] or false, outcome[12] or false
+        end
+        if cancel == 1 and (stage == 'pending' or stage == 'retrying') then stage = CANCELLED end
+        if stage == 'pending' or stage == 'retrying' then
+            job.retrying = stage == 'retrying'
+            past[STARTED] = false
+            if delay then job.due = now + delay end
+            if outcome[13] then
+                enter(job, HELD)
+            elseif delay and delay > 0 then
+                enter(job, DELAYED)
+            else
+                enter(job, READY)
+            end
+            if job.retrying then count(job.queue, job.level, 'retried', 1) end
+        else
+            past[STARTED] = outcome[5] or started
+            past[MEMORY] = outcome[14] or false
+            conclude(job, stage, now)
+            local counter = stage == COMPLETED and 'completed' or stage == CANCELLED and 'cancelled' or 'failed'
+            count(job.queue, job.level, counter, 1)
+        end
+    end
+end
+call_many('HDEL', B .. ':running', done)
+call_many('ZREM', B .. ':leases', leases)
+if rows and #rows > 0 then
+    local wanted = {}
+    for place, word in ipairs(answer) do wanted[place] = word == '1' end
+    push(rows, queues, types, ARGV, 4, now, wanted)
+end
+finish(now)
+return table.concat(answer)

@@ -1,0 +1,44 @@
+"""The Lua of the driver, read from its files once, when the driver is imported."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent / "lua"
+
+_ALLOW_OOM: Final = "#!lua flags=allow-oom\n"
+"""For what ends jobs and so makes room: it must work on a server that is full. Redis 7 and Valkey know the line."""
+
+_MAKES_ROOM: Final = frozenset({"beat", "claim", "clear", "extend", "forget", "pause", "resume", "settle", "tend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script: its text, and the hash by which the server knows it."""
+
+    name: str
+    text: bytes
+    sha: bytes
+
+
+def _code(file: Path) -> str:
+    """The code alone: comments would be sent and hashed with it."""
+    lines = (line.partition(" -- ")[0].rstrip() for line in file.read_text("utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith("--"))
+
+
+def _script(name: str, head: str) -> Script:
+    text = (head + _code(_HERE / "prelude.lua") + "\n" + _code(_HERE / f"{name}.lua") + "\n").encode()
+    # By this hash the server names scripts; it protects nothing.
+    return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
+
+NAMES: Final = tuple(sorted(file.stem for file in _HERE.glob("*.lua") if file.stem != "prelude"))
+
+PLAIN: Final = {name: _script(name, "") for name in NAMES}
+"""Each script by the name of its file, as servers before Redis 7 want it."""
+
+FLAGGED: Final = {name: _script(name, _ALLOW_OOM) if name in _MAKES_ROOM else PLAIN[name] for name in NAMES}

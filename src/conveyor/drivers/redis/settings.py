@@ -1,0 +1,136 @@
+"""What a `redis:`, `rediss:` or `unix:` URL says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from conveyor.errors import ConfigError
+
+_FORM: Final = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TLS: Final = {
+    "tls_ca": "the file with the certificates to trust",
+    "tls_cert": "the file with our own certificate",
+    "tls_key": "the file with its key",
+    "tls_verify": "true or false",
+}
+_OPTIONS: Final = ("db", "prefix", "timeout", *_TLS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """Where the server is and how it is spoken to."""
+
+    shown: str
+    """The URL without its secrets."""
+    host: str = "localhost"
+    port: int = 6379
+    path: str = ""
+    """Of a Unix socket; "" for TCP."""
+    db: int = 0
+    username: str | None = None
+    password: str | None = None
+    prefix: str = "conveyor"
+    """What the names of all keys begin with."""
+    timeout: float = 5.0
+    """Seconds to connect and to be answered before StoreUnavailable."""
+    tls: bool = False
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_verify: bool = True
+
+    @classmethod
+    def from_url(cls, url: str) -> RedisSettings:
+        """Read a URL.
+
+        Raises:
+            ConfigError: it names no server, or an option is unknown or has a value that cannot work.
+        """
+        parts = urlsplit(url)
+        shown = _shown(parts)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if unknown := sorted(set(options) - set(_OPTIONS)):
+            raise ConfigError(f"unknown option {unknown[0]!r} in {shown!r}; known are {', '.join(_OPTIONS)}")
+        tls = parts.scheme == "rediss"
+        if not tls and (given := sorted(set(options) & set(_TLS))):
+            raise ConfigError(f"{given[0]} is given in {shown!r}, which is not encrypted; write rediss:// for TLS")
+        is_socket = parts.scheme == "unix"
+        if parts.fragment or (is_socket and (not parts.path.strip("/") or parts.hostname)):
+            raise ConfigError(f"the store URL {shown!r} names no server; write {_FORM}")
+        return cls(
+            shown=shown,
+            host=parts.hostname or "localhost",
+            port=_port(parts, shown),
+            path=unquote(parts.path) if is_socket else "",
+            db=_db(options.get("db"), "" if is_socket else parts.path, shown),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            prefix=_prefix(options.get("prefix", "conveyor"), shown),
+            timeout=_timeout(options.get("timeout", "5"), shown),
+            tls=tls,
+            tls_ca=_file(options, "tls_ca", shown),
+            tls_cert=_file(options, "tls_cert", shown),
+            tls_key=_file(options, "tls_key", shown),
+            tls_verify=_true_or_false(options.get("tls_verify", "true"), shown),
+        )
+
+    @property
+    def server(self) -> str:
+        """How messages name the server."""
+        return self.path or f"{self.host}:{self.port}"
+
+
+def _shown(parts: SplitResult) -> str:
+    """The URL without its password."""
+    before, at, after = parts.netloc.rpartition("@")
+    user = before.partition(":")[0]
+    host = f"{user}@{after}" if at and user else after
+    return f"{parts.scheme}://{host}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _port(parts: SplitResult, shown: str) -> int:
+    try:
+        return 6379 if parts.port is None else parts.port
+    except ValueError as error:
+        raise ConfigError(f"the store URL {shown!r} has a port that is none ({error}); write {_FORM}") from None
+
+
+def _db(option: str | None, path: str, shown: str) -> int:
+    text = option if option is not None else path.strip("/") or "0"
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"the database is {text!r} in {shown!r}; give its number, such as redis://host:6379/0")
+    return int(text)
+
+
+def _prefix(text: str, shown: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ConfigError(f"prefix is {text!r} in {shown!r}; give 1 to 64 letters, digits, dots, dashes, underscores")
+    return text
+
+
+def _timeout(text: str, shown: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:  # noqa: PLR2004 - an hour
+        raise ConfigError(f"timeout is {text!r} in {shown!r}; give seconds above 0, at most 3600")
+    return value
+
+
+def _file(options: dict[str, str], name: str, shown: str) -> str | None:
+    path = options.get(name)
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"{name} is {path!r} in {shown!r}, where there is no file; give {_TLS[name]}")
+    return path
+
+
+def _true_or_false(text: str, shown: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ConfigError(f"tls_verify is {text!r} in {shown!r}; give true or false")
+    return text == "true"

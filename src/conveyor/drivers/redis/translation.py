@@ -1,0 +1,83 @@
+"""What redis-py raises as ours, each with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from redis import exceptions
+
+from conveyor.drivers.redis.settings import RedisSettings
+from conveyor.errors import SchemaMismatch, StoreError, StoreFull, StoreUnavailable
+
+# The first word of a server's error, as of Redis 7 and Valkey 9: https://redis.io/docs/latest/develop/reference/protocol-spec/.
+_WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
+    "OOM": (
+        StoreFull,
+        "{server} has reached its memory limit; nothing was written. Raise maxmemory, or let workers drain the queues",
+    ),
+    "WRONGTYPE": (
+        SchemaMismatch,
+        "a key under {prefix}: on {server} is not conveyor's; name another ?prefix= in the URL, or delete that key",
+    ),
+    "NOPERM": (StoreError, "{server} refuses this user: {error}; give it that permission (see ACL SETUSER)"),
+    "NOAUTH": (StoreUnavailable, "{server} asks for a password; put user and password into the store URL"),
+    "WRONGPASS": (StoreUnavailable, "{server} does not know this user and password; correct them in the store URL"),
+    "READONLY": (StoreUnavailable, "{server} is a replica now; connect to the primary, or try again after a failover"),
+    "LOADING": (StoreUnavailable, "{server} is loading its data; try again when it has"),
+    "BUSY": (StoreUnavailable, "{server} is busy with somebody's script; try again, or end it with SCRIPT KILL"),
+    "MASTERDOWN": (StoreUnavailable, "{server} has lost its primary; try again after the failover"),
+    "CLUSTERDOWN": (StoreUnavailable, "the cluster of {server} is down ({error}); try again when it is back"),
+    "NOREPLICAS": (StoreUnavailable, "{server} has too few replicas to write to (min-replicas-to-write); {error}"),
+    "MISCONF": (StoreUnavailable, "{server} takes no writes, because it could not save to its disk; make room there"),
+    "UNKILLABLE": (StoreUnavailable, "{server} is busy with somebody's script; try again"),
+}
+_PERMISSION: Final = re.compile(
+    r"permissions to (?:run the '(?P<command>[^']+)'|access (?P<what>[^.]+))", re.IGNORECASE
+)
+
+
+def translate(error: BaseException, settings: RedisSettings) -> StoreError:
+    """The ConveyorError for what the client raised."""
+    words = {"server": settings.server, "prefix": settings.prefix, "error": _plain(error, settings)}
+    if isinstance(error, exceptions.AuthenticationError):
+        return StoreUnavailable(f"{settings.server} refuses the user or password of the store URL: {words['error']}")
+    if isinstance(error, exceptions.TimeoutError):
+        return StoreUnavailable(
+            f"{settings.server} did not answer within {settings.timeout:g} s; try again, or raise ?timeout= in the "
+            "store URL. What was asked for may have happened"
+        )
+    if isinstance(error, exceptions.ResponseError):
+        kind, message = _WORDS.get(_first_word(error), (StoreError, "{server}: {error}"))
+        return kind(message.format(**words))
+    if isinstance(error, exceptions.ConnectionError | OSError):
+        return StoreUnavailable(
+            f"cannot reach {settings.server}: {words['error']}; start the server or correct the URL"
+        )
+    return StoreError(f"{settings.server}: {words['error']}")
+
+
+def _first_word(error: exceptions.ResponseError) -> str:
+    """Redis-py takes some of these words off its messages and raises a class instead."""
+    for kind, word in _CLASSES.items():
+        if isinstance(error, kind):
+            return word
+    text = str(error).removeprefix("ERR ")
+    # A command that failed inside a script: "Error running script (…): @user_script: 12: OOM command not allowed …".
+    found = re.search(rf"\b({'|'.join(_WORDS)})\b", text)
+    return found[1] if found else ""
+
+
+_CLASSES: Final[dict[type[Exception], str]] = {
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.NoPermissionError: "NOPERM",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.MasterDownError: "MASTERDOWN",
+}
+
+
+def _plain(error: BaseException, settings: RedisSettings) -> str:
+    """The error's words in one line, without the password should it be among them."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.replace(settings.password, "…") if settings.password else text

@@ -1,0 +1,81 @@
+"""Waiting for work without asking all the time: a look that finds nothing leaves word, and the next push tells."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from redis import exceptions
+
+from conveyor.drivers.base import Retention
+from conveyor.drivers.redis.connections import Connections
+from conveyor.drivers.redis.link import Link
+from conveyor.drivers.redis.part import Part
+from conveyor.drivers.redis.translation import translate
+from conveyor.priority import Aging
+from conveyor.times import SECOND, Clock
+
+_LONGEST: Final = 1.0
+"""However little the server tells us, we look this often."""
+
+
+class Wait(Part):
+    """The operation that waits; its promises stand in `drivers/base.py`."""
+
+    def __init__(self, connections: Connections, clock: Clock, aging: Aging, retention: Retention) -> None:
+        super().__init__(connections, clock, aging, retention)
+        self._listening: deque[Link] = deque()
+
+    def wait(self, queues: Sequence[str], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        with self._listener() as listener:
+            while True:
+                ready, *due = self._run("look", *queues)
+                if ready:
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                if due and due[0] is not None:
+                    left = min(left, int(due[0]) / SECOND)
+                self._listen(listener, min(left, _LONGEST))
+                self._connections.check_open()
+
+    @contextmanager
+    def _listener(self) -> Generator[Link]:
+        """A link that is subscribed before anything is looked at: a push between the two is either seen or heard."""
+        self._connections.check_open()
+        try:
+            try:
+                listener = self._listening.pop()
+            except IndexError:
+                listener = self._subscribed()
+            yield listener
+        except (exceptions.RedisError, OSError) as error:
+            raise translate(error, self._connections.settings) from error
+        if self._connections.is_closed:
+            listener.close()
+        else:
+            self._listening.append(listener)
+
+    def _subscribed(self) -> Link:
+        listener = Link(self._connections.settings)
+        listener.ask("SUBSCRIBE", f"{self._key}:wake")
+        return listener
+
+    @staticmethod
+    def _listen(listener: Link, seconds: float) -> None:
+        """Until something is said, or the time is over; what else was said meanwhile is taken along."""
+        while listener.hears(seconds):
+            listener.read()
+            seconds = 0.0
+
+    def _hang_up(self) -> None:
+        """Close the links that listen and that nobody waits on."""
+        while self._listening:
+            with contextlib.suppress(IndexError):
+                self._listening.pop().close()

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from conveyor.drivers.open import open_driver
+from conveyor.drivers.redis.settings import RedisSettings
+from conveyor.errors import ConfigError, StoreUnavailable
+from tests import servers
+
+
+def test_a_url_says_where_the_server_is() -> None:
+    settings = RedisSettings.from_url("redis://ada:s%40cret@redis.example:6380/3?prefix=shop&timeout=2.5")
+
+    assert (settings.host, settings.port, settings.db) == ("redis.example", 6380, 3)
+    assert (settings.username, settings.password) == ("ada", "s@cret")
+    assert (settings.prefix, settings.timeout, settings.tls) == ("shop", 2.5, False)
+
+
+def test_what_a_url_leaves_open_is_usual() -> None:
+    settings = RedisSettings.from_url("redis://")
+
+    assert (settings.host, settings.port, settings.db, settings.path) == ("localhost", 6379, 0, "")
+    assert (settings.username, settings.password, settings.prefix, settings.timeout) == (None, None, "conveyor", 5.0)
+
+
+def test_a_unix_socket_is_named_by_its_path_and_the_database_by_an_option() -> None:
+    settings = RedisSettings.from_url("unix://:secret@/run/valkey.sock?db=2")
+
+    assert (settings.path, settings.db, settings.password) == ("/run/valkey.sock", 2, "secret")
+    assert settings.shown == "unix:///run/valkey.sock?db=2"
+
+
+def test_tls_verifies_unless_told_otherwise() -> None:
+    assert RedisSettings.from_url("rediss://host").tls_verify
+    assert not RedisSettings.from_url("rediss://host?tls_verify=false").tls_verify
+
+
+def test_the_shown_url_has_the_user_and_no_password() -> None:
+    assert RedisSettings.from_url("redis://ada:secret@host/1").shown == "redis://ada@host/1"
+    assert RedisSettings.from_url("redis://:secret@host:1/").shown == "redis://host:1/"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://host/zero", "database is 'zero'"),
+        ("redis://host/0?db=-1", "database is '-1'"),
+        ("redis://host:no/0", "port"),
+        ("redis://host/0#part", "names no server"),
+        ("unix://", "names no server"),
+        ("unix://host/path", "names no server"),
+        ("redis://host?timeout=0", "timeout is '0'"),
+        ("redis://host?timeout=soon", "timeout is 'soon'"),
+        ("redis://host?prefix=", "prefix is ''"),
+        ("redis://host?prefix=a{b}", "prefix is 'a{b}'"),
+        ("redis://host?timeouts=5", "unknown option 'timeouts'"),
+        ("redis://host?tls_ca=/x", "not encrypted"),
+        ("rediss://host?tls_ca=/nowhere/ca.pem", "there is no file"),
+        ("rediss://host?tls_verify=maybe", "tls_verify is 'maybe'"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_by_name_and_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        open_driver(url.replace("://", "://ada:secret@", 1) if "://host" in url else url)
+
+    assert "secret" not in str(refused.value)
+
+
+def test_without_the_client_library_the_error_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from conveyor.drivers.open import open_driver\n"
+        "from conveyor.errors import ConfigError\n"
+        "try:\n    open_driver('redis://localhost')\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert "pip install 'conveyor[redis]'" in said
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1:") as refused:
+        open_driver("redis://ada:secret@127.0.0.1:1/0")
+
+    assert "secret" not in str(refused.value)
+
+
+def test_a_wrong_password_is_told_without_it() -> None:
+    server = servers.valkey()
+
+    with pytest.raises(StoreUnavailable, match="password") as refused:
+        open_driver(f"redis://ada:secret@127.0.0.1:{server.port}/0")
+
+    assert "secret" not in str(refused.value)
