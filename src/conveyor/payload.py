@@ -17,6 +17,7 @@ from conveyor.options import JobMetadata, JobOptions
 from conveyor.priority import Priority
 from conveyor.records import JobId
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry, store_retry
+from conveyor.text import unicode
 from conveyor.times import micros, seconds
 
 __all__ = [
@@ -268,11 +269,7 @@ def _expires(value: Duration | datetime) -> float | datetime:
 def _unique(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 255:  # noqa: PLR2004 - the rule itself
         raise InvalidValue(f"unique is {value!r}; give a key of 1 to 255 characters")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise InvalidValue(
-            f"unique is {value!r}, with half of a surrogate pair, which no store takes; give Unicode text"
-        )
-    return value
+    return unicode(value, "unique")
 
 
 def _portable(retry: RetryStrategy) -> RetryStrategy:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from conveyor import (
@@ -259,6 +260,29 @@ def test_metadata_holds_tags_a_correlation_id_and_free_fields() -> None:
     assert metadata.fields == {"tenant": {"id": 7}}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        fields = {"n": fields}
+    return fields
+
+
+def test_metadata_may_be_as_deep_and_as_large_as_its_bounds() -> None:
+    assert JobMetadata(fields=nested(100)).fields == nested(100)
+    assert len(msgspec.json.encode(JobMetadata(fields={"a": "x" * 65_517}))) == 65_536
+    assert JobMetadata(fields={"a": [{}] * 200}).fields == {"a": [{}] * 200}
+
+
+def test_metadata_whose_fields_were_changed_since_is_refused_when_it_is_pushed() -> None:
+    names: list[Any] = ["ada"]
+    payload = JobPayload(CALL, metadata={"names": names})
+
+    names.append("\ud800")
+
+    with pytest.raises(InvalidValue, match="metadata has fields that JSON cannot hold"):
+        payload.options()
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -269,6 +293,16 @@ def test_metadata_holds_tags_a_correlation_id_and_free_fields() -> None:
         ({"correlation_id": 7}, "correlation_id is 7; give text, such as str(request_id)"),
         ({"fields": [1]}, "fields is [1]; give a mapping of names to JSON values"),
         ({"fields": {"a": {1j}}}, "which JSON cannot hold"),
+        ({"tags": ("a", "\ud800")}, r"a tag is '\ud800', with half of a surrogate pair"),
+        ({"correlation_id": "\udfff"}, r"correlation_id is '\udfff', with half of a surrogate pair"),
+        ({"fields": {"a": "\ud800"}}, "which JSON cannot hold ('utf-8' codec can't encode character"),
+        ({"fields": {"\ud800": 1}}, "which JSON cannot hold ('utf-8' codec can't encode character"),
+        ({"fields": {"a": [None, float("nan")]}}, "fields is {'a': [None, nan]}, which JSON cannot hold"),
+        ({"fields": {"a": {"b": float("-inf")}}}, "fields is {'a': {'b': -inf}}, which JSON cannot hold"),
+        ({"fields": nested(10_000)}, "'n': {...}}}}}}}, which JSON cannot hold (maximum recursion depth exceeded"),
+        ({"fields": nested(101)}, "'n': {...}}}}}}}, nested more than 100 deep; make it flatter"),
+        ({"fields": {"a": "x" * 65_518}}, "metadata takes 65,537 bytes as JSON, the limit is 65,536; keep the bulk"),
+        ({"tags": [f"tag {number}" for number in range(10_000)]}, "metadata takes 108,900 bytes as JSON, the limit"),
     ],
 )
 def test_metadata_that_breaks_its_rule_is_refused(fields: dict[str, Any], message: str) -> None:
