@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ConfigError,
         ConveyorError,
         DuplicateJobType,
+        DuplicateSchedule,
         InvalidValue,
         JobFailed,
         JobNotFound,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         PayloadError,
         PayloadTooLarge,
         ResultTimeout,
+        ScheduleNotFound,
         SchemaMismatch,
         StoreError,
         StoreFull,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from conveyor.queue import Queue
     from conveyor.records import CancelAnswer, Claim, Failure, JobId, JobStatus, NewJob, Progress, Reason, StoredJob
     from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
+    from conveyor.schedules import Schedule, Schedules
     from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
     from conveyor.stats import QueueStats
 
@@ -57,6 +60,7 @@ __all__ = [
     "ConveyorError",
     "CurrentJob",
     "DuplicateJobType",
+    "DuplicateSchedule",
     "Encrypted",
     "ExponentialBackoff",
     "Failure",
@@ -93,6 +97,9 @@ __all__ = [
     "Retry",
     "RetrySchedule",
     "RetryStrategy",
+    "Schedule",
+    "ScheduleNotFound",
+    "Schedules",
     "SchemaMismatch",
     "Signed",
     "Snooze",
@@ -134,6 +141,8 @@ _HOMES: Final = {
     "StoreFull": "conveyor.errors",
     "StoreUnavailable": "conveyor.errors",
     "UnknownJobType": "conveyor.errors",
+    "DuplicateSchedule": "conveyor.errors",
+    "ScheduleNotFound": "conveyor.errors",
     "JobHandle": "conveyor.handle",
     "AsyncJob": "conveyor.job",
     "Job": "conveyor.job",
@@ -160,6 +169,8 @@ _HOMES: Final = {
     "NoRetry": "conveyor.retry",
     "RetrySchedule": "conveyor.retry",
     "RetryStrategy": "conveyor.retry",
+    "Schedule": "conveyor.schedules",
+    "Schedules": "conveyor.schedules",
     "Cancel": "conveyor.signals",
     "GiveUp": "conveyor.signals",
     "JobCancelled": "conveyor.signals",

@@ -27,10 +27,12 @@ from conveyor.records import JobId, NewJob
 from conveyor.registry import Registry
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
 from conveyor.times import Clock, seconds, system_clock
+from conveyor.timetable import Timetable
 
 if TYPE_CHECKING:
     from conveyor.hooks import Hooks
     from conveyor.middleware import Middleware
+    from conveyor.schedules import Schedules
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,7 +53,7 @@ class JobDecorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Job[P, R]: ...
 
 
-class Conveyor(Pushes):
+class Conveyor(Pushes, Timetable):
     """Jobs, and the store they wait in. Making one opens nothing: the store is opened when it is first needed.
 
     Args:
@@ -106,6 +108,7 @@ class Conveyor(Pushes):
         self._aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
         self._retention: Final = retention or Retention()
         self._registry: Final = Registry()
+        self._schedules: Schedules | None = None
         self._url = None if url is None else _check_url(url)
         self._driver: Driver | None = None
         self._aio: AsyncBridge | None = None

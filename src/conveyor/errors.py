@@ -7,6 +7,8 @@
     │   └── PayloadTooLarge                  more bytes than the payload limit
     ├── UnknownJobType                       no job of that type is registered here
     ├── DuplicateJobType                     two jobs want one type
+    ├── DuplicateSchedule                    two schedules want one name
+    ├── ScheduleNotFound                     there is no schedule of that name
     ├── NoCurrentJob                         `current_job()` outside a job, or a job that has ended
     ├── JobNotFound                          no job with that id is kept
     ├── ClaimLost                            the job is no longer held under this claim
@@ -77,6 +79,24 @@ class DuplicateJobType(ConveyorError):
             "give one of them another name"
         )
         self.job_type = job_type
+
+
+class DuplicateSchedule(ConveyorError):
+    """Two schedules were given one name."""
+
+    def __init__(self, name: str, first: str) -> None:
+        super().__init__(f"there is a schedule {name!r} already: {first}. Give this one another name with name=…")
+        self.name = name
+
+
+class ScheduleNotFound(ConveyorError):
+    """There is no schedule of that name, neither in the code nor in the store."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(
+            f'there is no schedule {name!r}; see them with app.schedules.list(), or "conveyor schedule list --app …"'
+        )
+        self.name = name
 
 
 class NoCurrentJob(ConveyorError):

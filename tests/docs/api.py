@@ -16,7 +16,17 @@ import conveyor
 WIDTH: Final = 100
 
 # What only conveyor itself makes: how it is made says nothing to a reader.
-MADE_FOR_THEM: Final = {"JobType", "Job", "AsyncJob", "JobHandle", "CurrentJob", "Queue", "LeasedPayload"}
+MADE_FOR_THEM: Final = {
+    "JobType",
+    "Job",
+    "AsyncJob",
+    "JobHandle",
+    "CurrentJob",
+    "Queue",
+    "LeasedPayload",
+    "Schedules",
+    "Schedule",
+}
 
 # Public for conveyor's other rooms, and of no use to a program.
 INNER: Final = {
@@ -24,6 +34,11 @@ INNER: Final = {
     "Conveyor.aio",
     "CurrentJob.follow_ups",
     "JobPayload.options",
+    "Schedules.check",
+    "Schedules.declare",
+    "Schedules.declared",
+    "Schedules.prepare",
+    "Schedules.rule",
     "LeasedPayload.options",
 }
 

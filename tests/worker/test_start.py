@@ -114,3 +114,22 @@ def _own_bytes(pid: int) -> int:
     """The memory it takes: its share of what is shared where the system tells that, else what it has for itself."""
     info = psutil.Process(pid).memory_full_info()
     return int(getattr(info, "pss", info.uss))
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ("app.every('gone', hours=1)", "the schedule 'gone' cannot work: no job of type 'gone' is registered"),
+        ("app.cron('0 0 31 2 *', 'gone')", "the cron expression '0 0 31 2 *' cannot be"),
+        ("app.cron('@daily', 'gone', timezone='Mars/Base')", "the time zone 'Mars/Base' is not known here"),
+        ("app.every('gone', hours=1); app.every('gone', hours=2)", "there is a schedule 'gone' already"),
+    ],
+)
+def test_a_schedule_that_cannot_work_is_said_at_start(tmp_path: Path, declared: str, says: str) -> None:
+    (tmp_path / "clocked.py").write_text(f"from conveyor import Conveyor\napp = Conveyor()\n{declared}\n", "utf-8")
+    command = [sys.executable, "-m", "conveyor", "work", "--app", "clocked:app", "--url", f"sqlite:///{tmp_path}/c.db"]
+
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+
+    assert run.returncode == 1
+    assert says in run.stderr.splitlines()[-1]

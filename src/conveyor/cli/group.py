@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "cancel": _Entry("Act", "Cancel jobs, waiting or running."),
     "pause": _Entry("Act", "Let no job of a queue start until it is resumed."),
     "resume": _Entry("Act", "End the pause of a queue."),
+    "schedule": _Entry("Act", "List schedules, and run, pause or resume them."),
     "clear": _Entry("Act", "Delete the waiting jobs of a queue, or its dead letters."),
     "cleanup": _Entry("Act", "Delete old records of jobs that have ended.", ("prune",)),
 }

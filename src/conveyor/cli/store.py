@@ -97,6 +97,20 @@ class Target:
             require_file(self.app.url)
         self._driver = self.app.driver
 
+    def any_app(self) -> Conveyor:
+        """The application; where none was named, one on the same store that knows no jobs.
+
+        Raises:
+            as `driver`.
+        """
+        app = self.app
+        if app is None:
+            from conveyor.app import Conveyor
+
+            app = self._app = Conveyor(self._store_url)
+        self.prefer_app()
+        return app
+
     def close(self) -> None:
         """Let go of the store. Safe twice."""
         if self._driver is not None:
@@ -108,13 +122,15 @@ class Target:
     def _open(self, *, create: bool = False) -> Driver:
         from conveyor.drivers.open import open_driver
 
-        if self._url is None and self.app is not None:
-            url = self.app.url
-        else:
-            url = self._url or self._configured or DEFAULT_URL
         if not create:
-            require_file(url)
-        return open_driver(url)
+            require_file(self._store_url)
+        return open_driver(self._store_url)
+
+    @property
+    def _store_url(self) -> str:
+        if self._url is None and self.app is not None:
+            return self.app.url
+        return self._url or self._configured or DEFAULT_URL
 
 
 def url_by_source(url: str | None) -> tuple[str | None, str | None]:

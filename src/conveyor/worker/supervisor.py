@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from conveyor.drivers.base import Driver
 from conveyor.errors import SchemaMismatch, StoreError
+from conveyor.scheduler import Scheduler
 from conveyor.worker import application, events, logs
 from conveyor.worker.burst import Burst
 from conveyor.worker.enforcer import Enforcer
@@ -151,6 +152,8 @@ class Supervisor:
             on_lost=self._tally.lost,
             on_cancel=self._enforcer.want_cancelled,
             hooks=self._app.hooks,
+            # A burst does what is there, and does not wait for what the clock brings.
+            schedule=None if self._settings.burst else Scheduler(self._app).run_once,
         )
         self._burst = Burst(self._driver, self._queues) if self._settings.burst else None
         self._upkeep.start()
@@ -179,6 +182,7 @@ class Supervisor:
             try:
                 self._driver = self._app.driver
                 self._driver.counts(())
+                self._app.schedules.check()
             except SchemaMismatch:
                 raise
             except StoreError as error:

@@ -43,6 +43,7 @@ class Upkeep:
         on_lost: told of each run that was cut short with its process, and failed by that.
         on_cancel: told which running jobs someone wants stopped; again with every beat until they have ended.
         hooks: told of the runs that are settled here.
+        schedule: one round of the schedules; answers the seconds until the next.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Upkeep:
         on_lost: Callable[[], object],
         on_cancel: Callable[[Sequence[ClaimKey]], None],
         hooks: Hooks | None = None,
+        schedule: Callable[[], float] | None = None,
     ) -> None:
         self._driver = driver
         self._plans = plans
@@ -75,6 +77,8 @@ class Upkeep:
         self._wake = threading.Event()
         self._store = Patience("reach the store", self._wake)
         self._due = {self._extend: 0.0, self._beat: 0.0, self._tend: 0.0}
+        if schedule is not None:
+            self._due[schedule] = 0.0
         self._next_idle_beat = 0.0
         self._thread = essential("conveyor-upkeep", self._run)
 
