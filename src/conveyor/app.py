@@ -19,7 +19,7 @@ from conveyor.handle import JobHandle
 from conveyor.ids import job_id
 from conveyor.job import AsyncJob, Job
 from conveyor.job_type import JobType
-from conveyor.payload import JobCall, JobPayload, Runs, check_job, check_queue_name, positive
+from conveyor.payload import PAYLOAD_LIMIT, JobCall, JobPayload, Runs, check_job, check_queue_name, positive
 from conveyor.priority import Aging, Priority
 from conveyor.pushing import AnyJob, Pushes
 from conveyor.queue import Queue
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=Runs[Any])
-
-PAYLOAD_LIMIT: Final = 1 << 20
-"""Bytes that a job's arguments, or its result, may take unless told otherwise."""
 
 
 class JobDecorator(Protocol):

@@ -42,17 +42,18 @@ class PayloadError(ConveyorError):
 
 
 class PayloadTooLarge(PayloadError):
-    """A payload above the limit.
+    """Arguments, or a result, above the payload limit.
 
     Attributes:
         payload_bytes: the size it would have had.
         limit_bytes: the size allowed.
     """
 
-    def __init__(self, job_type: str, payload_bytes: int, limit_bytes: int) -> None:
+    def __init__(self, job_type: str, payload_bytes: int, limit_bytes: int, what: str = "arguments") -> None:
+        takes, hand_on = ("takes", "return") if what == "result" else ("take", "push")
         super().__init__(
-            f"the arguments of {job_type!r} take {payload_bytes:,} bytes, the limit is {limit_bytes:,}; "
-            "store the data elsewhere and push a reference to it, or raise Conveyor(payload_limit=…)"
+            f"the {what} of {job_type!r} {takes} {payload_bytes:,} bytes, the limit is {limit_bytes:,}; "
+            f"store the data elsewhere and {hand_on} a reference to it, or raise Conveyor(payload_limit=…)"
         )
         self.payload_bytes = payload_bytes
         self.limit_bytes = limit_bytes

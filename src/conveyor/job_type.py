@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, cast
@@ -11,10 +10,10 @@ from typing import Any, Final, cast
 from conveyor.arguments import ArgumentSchema, dump_value, load_value
 from conveyor.callables import describe, is_async, returns
 from conveyor.codec import Codec, PlainCodec
-from conveyor.errors import InvalidValue, PayloadError, PayloadTooLarge
+from conveyor.errors import InvalidValue, PayloadError
 from conveyor.ids import new_id
 from conveyor.options import JobOptions
-from conveyor.payload import Delivery, JobCall, Runs, check_queue_name, positive
+from conveyor.payload import Delivery, JobCall, Runs, check_queue_name, check_size, check_type_name, positive
 from conveyor.priority import Priority
 from conveyor.records import JobId, NewJob
 from conveyor.retry import Duration, NoRetry, RetryStrategy, check_retry
@@ -22,8 +21,6 @@ from conveyor.times import SECOND, micros
 
 MAX_CRASHES: Final = 3
 """How often a job's process may die under it before it is buried, unless the job says otherwise."""
-
-_NAME: Final = re.compile(r"\S{1,200}")
 
 
 class JobType:
@@ -79,7 +76,7 @@ class JobType:
         codec: Codec,
         payload_limit: int,
     ) -> None:
-        self.name: Final = _check_name(name)
+        self.name: Final = check_type_name(name)
         self.function: Final = function
         self.is_class: Final = isinstance(function, type)
         self.is_async: Final = is_async(function)
@@ -156,7 +153,7 @@ class JobType:
         Raises:
             PayloadError: JSON cannot hold it. PayloadTooLarge: it takes too many bytes.
         """
-        return self._encoded(dump_value(value), result_context(self.name))
+        return self._encoded(dump_value(value), result_context(self.name), "result")
 
     def load_result(self, text: str) -> Any:
         """The result that `text` keeps, as the type the job is annotated to return; plain JSON when it does not fit.
@@ -233,13 +230,10 @@ class JobType:
             return None, micros(given, "expires")
         return given, None
 
-    def _encoded(self, text: str, context: str) -> str:
+    def _encoded(self, text: str, context: str, what: str = "arguments") -> str:
         if not self._plain:
             text = self._codec.encode(text, context)
-        # A character takes 4 bytes at most, so that a short text needs no counting.
-        if len(text) * 4 > self._limit and (size := len(text.encode())) > self._limit:
-            raise PayloadTooLarge(self.name, size, self._limit)
-        return text
+        return check_size(text, self.name, self._limit, what)
 
 
 def result_context(name: str) -> str:
@@ -256,14 +250,6 @@ class _Unresolved:
 
 _UNRESOLVED: Final = _Unresolved()
 _AS_THE_TYPE_SAYS: Final = Delivery()
-
-
-def _check_name(name: object) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isprintable():
-        raise InvalidValue(
-            f'job type is {name!r}; give 1 to 200 visible characters without spaces, like "email.welcome"'
-        )
-    return name
 
 
 def _retry(name: str, retry: RetryStrategy | None, default: RetryStrategy, *, at_most_once: bool) -> RetryStrategy:

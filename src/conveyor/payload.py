@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from conveyor.errors import InvalidValue
+from conveyor.errors import InvalidValue, PayloadTooLarge
 from conveyor.ids import job_id
 from conveyor.options import JobMetadata, JobOptions
 from conveyor.priority import Priority
@@ -38,6 +38,10 @@ R_co = TypeVar("R_co", covariant=True)
 CRITICAL_TIMEOUT: Final = 30.0
 """Seconds a critical job may run unless told otherwise: nothing urgent should hang for long."""
 
+PAYLOAD_LIMIT: Final = 1 << 20
+"""Bytes that a job's arguments, or its result, may take unless told otherwise."""
+
+_TYPE_NAME: Final = re.compile(r"\S{1,200}")
 _QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}", re.ASCII)
 
 
@@ -52,6 +56,31 @@ def check_queue_name(name: object) -> str:
     if name.endswith(".dlq"):
         raise InvalidValue(f"queue name is {name!r}; .dlq at the end is kept for dead letters, so give another name")
     return name
+
+
+def check_type_name(name: object) -> str:
+    """`name` itself, if a job type may have it.
+
+    Raises:
+        InvalidValue: it may not.
+    """
+    if not isinstance(name, str) or not _TYPE_NAME.fullmatch(name) or not name.isprintable():
+        raise InvalidValue(
+            f'job type is {name!r}; give 1 to 200 visible characters without spaces, like "email.welcome"'
+        )
+    return name
+
+
+def check_size(text: str, job_type: str, limit: int, what: str = "arguments") -> str:
+    """`text` itself, as it is to be stored, if it takes no more than `limit` bytes.
+
+    Raises:
+        PayloadTooLarge: it does; `what` is what the message calls it.
+    """
+    # A character takes 4 bytes at most, so that a short text needs no counting.
+    if len(text) * 4 > limit and (size := len(text.encode())) > limit:
+        raise PayloadTooLarge(job_type, size, limit, what)
+    return text
 
 
 class Runs(Protocol[R_co]):

@@ -74,6 +74,27 @@ def test_push_reads_arguments_from_stdin(cli: Cli, store: Store) -> None:
     assert json.loads(only_job(store).payload) == {"user_id": 7}
 
 
+@pytest.mark.parametrize("type", ["a b", "", "x" * 201, "a\tb", "\ud800"])
+def test_push_refuses_what_is_no_type(cli: Cli, store: Store, type: str) -> None:
+    answer = cli("push", type)
+
+    assert answer.code == 1
+    assert f"job type is {type!r}; give 1 to 200 visible characters without spaces" in answer.err
+    assert store.driver.find(Filter()).jobs == []
+
+
+def test_push_without_an_app_has_the_payload_limit_that_apps_have(cli: Cli, store: Store) -> None:
+    text = json.dumps({"text": "x" * ((1 << 20) - 11)}, separators=(",", ":"))
+
+    fits = cli("push", "email.welcome", "-", input=text)
+    answer = cli("push", "email.welcome", "-", input=text.replace("x", "xx", 1))
+
+    assert fits.code == 0
+    assert answer.code == 1
+    assert "the arguments of 'email.welcome' take 1,048,577 bytes, the limit is 1,048,576" in answer.err
+    assert len(store.driver.find(Filter()).jobs) == 1
+
+
 @pytest.mark.parametrize("text", ["[1]", "7", "{", "", '{"a": }', "{'a': 1}"])
 def test_push_refuses_what_is_no_json_object(cli: Cli, store: Store, text: str) -> None:
     answer = cli("push", "email.welcome", text)

@@ -191,6 +191,26 @@ def test_arguments_above_the_payload_limit_are_refused() -> None:
     assert (refused.value.payload_bytes, refused.value.limit_bytes) == (101, 100)
 
 
+def test_a_result_above_the_payload_limit_is_called_a_result() -> None:
+    app = Conveyor("memory://", payload_limit=100)
+
+    @app.job("work")
+    def work() -> str:
+        return ""
+
+    queue = app.queue("default")
+    work.push()
+    payload = queue.pop()
+    assert payload is not None
+
+    with pytest.raises(
+        PayloadTooLarge,
+        match=r"^the result of 'work' takes 101 bytes, the limit is 100; store the data elsewhere and return a",
+    ):
+        queue.complete(payload, "x" * 99)
+    queue.complete(payload, "x" * 98)
+
+
 # ── push_many ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

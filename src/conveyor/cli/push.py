@@ -13,7 +13,7 @@ from conveyor.cli.options import DURATION, IDENTITY, app_option, json_option, ur
 from conveyor.cli.output import put, put_json, say
 from conveyor.cli.store import Target
 from conveyor.ids import new_id
-from conveyor.payload import Delivery
+from conveyor.payload import PAYLOAD_LIMIT, Delivery, check_size, check_type_name
 from conveyor.priority import Priority
 from conveyor.records import JobId, NewJob
 
@@ -94,11 +94,12 @@ def push(
 
 def _unchecked(type: str, text: str, delivery: Delivery) -> NewJob:
     """The job with its arguments as they are, for a worker that knows the type."""
+    payload = check_size(msgspec.json.format(text, indent=-1), check_type_name(type), PAYLOAD_LIMIT)
     return NewJob(
         id=delivery.id or new_id(),
         queue=delivery.queue or _QUEUE,
         type=type,
-        payload=msgspec.json.format(text, indent=-1),
+        payload=payload,
         priority=delivery.priority or Priority.NORMAL,
         delay=delivery.delay or 0.0,
         expires=delivery.expires if isinstance(delivery.expires, float) else None,
