@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import MutableMapping
 from contextvars import ContextVar, Token
+from math import isfinite, nan
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from msgspec.structs import replace
 
-from conveyor.errors import NoCurrentJob, StoreError
+from conveyor.errors import InvalidValue, NoCurrentJob, StoreError
+from conveyor.failures import MAX_MESSAGE
 from conveyor.handle import JobHandle
 from conveyor.options import JobMetadata, JobOptions
 from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync, check_queue_name
 from conveyor.records import Claim, ClaimKey, JobId, NewJob, Progress
+from conveyor.text import escaped
 
 if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
@@ -170,9 +173,12 @@ class CurrentJob:
         """Say how far the job is; `JobHandle.progress` shows it.
 
         Call it as often as you like: at most ten a second are written, and the last one always is, when the run ends.
-        A store that does not answer is logged, and does not disturb the job.
+        A store that does not answer is logged, and does not disturb the job. Of a message, 10,000 characters are kept.
+
+        Raises:
+            InvalidValue: `current` or `total` is no finite number, or `message` no text.
         """
-        self._unwritten = Progress(current=current, total=total, message=message)
+        self._unwritten = _progress(current, total, message)
         now = monotonic()
         if now >= self._next_write:
             self._next_write = now + PROGRESS_PAUSE
@@ -180,7 +186,7 @@ class CurrentJob:
 
     async def aprogress(self, current: float, total: float | None = None, message: str = "") -> None:
         """As `progress`, without holding up the event loop while the store is written."""
-        self._unwritten = Progress(current=current, total=total, message=message)
+        self._unwritten = _progress(current, total, message)
         now = monotonic()
         if now >= self._next_write:
             self._next_write = now + PROGRESS_PAUSE
@@ -211,6 +217,27 @@ class CurrentJob:
         self._has_ended = True
         if self._unwritten is not None:
             self._write_progress()
+
+
+def _progress(current: object, total: object, message: object) -> Progress:
+    """What a job said of itself, as every store can keep it and every reader read it."""
+    if not isinstance(message, str):
+        raise InvalidValue(f"message is {message!r}; give text")
+    return Progress(
+        current=_number(current, "current"),
+        total=None if total is None else _number(total, "total"),
+        message=escaped(message[:MAX_MESSAGE]),
+    )
+
+
+def _number(value: object, name: str) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the line below is for what it is not
+    except (TypeError, ValueError, OverflowError):
+        number = nan
+    if isinstance(value, str) or not isfinite(number):
+        raise InvalidValue(f"{name} is {value!r}; give a finite number")
+    return value if type(value) is int else number
 
 
 class Rate:

@@ -191,7 +191,7 @@ class Leases(ABC):
             return None
         try:
             return LeasedPayload(job_type.load_job(claim.payload), claim, JobOptions.decode(claim.options))
-        except PayloadError as error:
+        except (PayloadError, InvalidValue) as error:
             failure = failure_of(error, claim, Reason.UNREADABLE, worker=_consumer(), ended_at=app.clock())
             app.driver.settle([lifecycle.unreadable(claim, failure)])
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -13,6 +13,7 @@ from conveyor.errors import InvalidValue, PayloadError
 from conveyor.records import Claim, JobId, NewJob
 from conveyor.retry import RetryStrategy, load_retry
 from conveyor.text import unicode
+from conveyor.times import LONGEST
 
 MAX_METADATA: Final = 65_536
 """Bytes as JSON: it travels with every claim."""
@@ -87,7 +88,7 @@ class JobMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The worker's part of how a job is delivered; `None` is as the job type says."""
 
-    timeout: float | None = None
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=LONGEST)] | None = None
     """Seconds."""
     retry: dict[str, Any] | None = None
     """As `store_retry` stores it."""

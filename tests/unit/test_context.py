@@ -4,6 +4,8 @@ import asyncio
 import contextvars
 import logging
 import threading
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -237,6 +239,47 @@ def test_progress_of_a_job_that_raises_is_written_too(
         fail()
 
     assert [progress.current for progress in written] == [1, 2]
+
+
+def test_progress_takes_any_text_and_keeps_what_stores_can_keep(
+    app: Conveyor, claim: Claim, written: list[Progress]
+) -> None:
+    with running(claim, app) as current:
+        current.progress(1, message="half \ud800")
+    with running(claim, app) as current:
+        current.progress(2, message="x" * 10_001)
+
+    assert [progress.message for progress in written] == ["half \\ud800", "x" * 10_000]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ((float("nan"),), "current is nan; give a finite number"),
+        (("7",), "current is '7'; give a finite number"),
+        ((None,), "current is None; give a finite number"),
+        ((10**400,), "; give a finite number"),
+        ((1, float("inf")), "total is inf; give a finite number"),
+        ((1, 2, 3), "message is 3; give text"),
+    ],
+)
+def test_progress_that_nobody_could_read_is_refused(
+    app: Conveyor, claim: Claim, written: list[Progress], said: tuple[Any, ...], message: str
+) -> None:
+    with running(claim, app) as current, pytest.raises(InvalidValue) as refused:
+        current.progress(*said)
+
+    assert message in str(refused.value)
+    assert written == []
+
+
+@pytest.mark.parametrize("number", [Decimal("1.5"), Fraction(3, 2)])
+def test_progress_takes_any_kind_of_number(app: Conveyor, claim: Claim, written: list[Progress], number: Any) -> None:
+    with running(claim, app) as current:
+        current.progress(number, number)
+
+    (progress,) = written
+    assert (progress.current, progress.total) == (1.5, 1.5)
 
 
 def test_progress_says_how_fast_it_goes_and_when_it_will_be_done(

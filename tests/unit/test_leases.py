@@ -158,21 +158,31 @@ def test_a_payload_that_no_longer_fits_its_job_goes_to_the_dead_letters_with_its
     assert queue.stats().dead == 1
 
 
-def test_stored_options_that_cannot_be_read_go_to_the_dead_letters_too(app: Conveyor, queue: Queue) -> None:
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ('{"retry":{"strategy":"fibonacci"}}', "fibonacci"),
+        ('{"retry":{"strategy":"exponential","base":-1}}', "base is -1"),
+        ('{"timeout":0}', "> 0.0"),
+        ('{"timeout":-5}', "> 0.0"),
+        ('{"timeout":1e300}', "<= 3162240000.0"),
+        ('{"metadata":{"tags":[""]}}', "tags holds ''"),
+        ('{"metadata":{"fields":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}}", "recursion"),
+        ("{", "truncated"),
+    ],
+)
+def test_stored_options_that_cannot_be_read_go_to_the_dead_letters_too(
+    app: Conveyor, queue: Queue, options: str, named: str
+) -> None:
     handle = queue.push(SendInvoice(1))
     stored = handle.info
     queue.clear()
-    app.driver.push(
-        [
-            NewJob(id=stored.id, queue="billing", type=stored.type, payload=stored.payload, options=options)
-            for stored, options in [(stored, '{"retry":{"strategy":"fibonacci"}}')]
-        ]
-    )
+    app.driver.push([NewJob(id=stored.id, queue="billing", type=stored.type, payload=stored.payload, options=options)])
 
     assert queue.pop() is None
 
     assert handle.refresh().reason is Reason.UNREADABLE
-    assert "fibonacci" in handle.info.errors[0].message
+    assert named in handle.info.errors[0].message
 
 
 def test_pop_waits_for_a_job_when_asked_to(app: Conveyor, queue: Queue, work: Job[..., Any]) -> None:
