@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.codec import Codec, Compressed, Encrypted, Layers, PlainCodec, Signed
     from conveyor.context import CurrentJob, current_job
+    from conveyor.dead_letters import DeadLetters, DeadLetterStatistics
     from conveyor.drivers.base import Retention
     from conveyor.errors import (
         ClaimLost,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         UnknownJobType,
     )
+    from conveyor.findings import DeadGroup
     from conveyor.handle import JobHandle
     from conveyor.job import AsyncJob, Job
     from conveyor.job_type import JobType
@@ -59,6 +61,9 @@ __all__ = [
     "Conveyor",
     "ConveyorError",
     "CurrentJob",
+    "DeadGroup",
+    "DeadLetterStatistics",
+    "DeadLetters",
     "DuplicateJobType",
     "DuplicateSchedule",
     "Encrypted",
@@ -124,6 +129,8 @@ _HOMES: Final = {
     "Signed": "conveyor.codec",
     "CurrentJob": "conveyor.context",
     "current_job": "conveyor.context",
+    "DeadLetterStatistics": "conveyor.dead_letters",
+    "DeadLetters": "conveyor.dead_letters",
     "Retention": "conveyor.drivers.base",
     "ClaimLost": "conveyor.errors",
     "ConfigError": "conveyor.errors",
@@ -143,6 +150,7 @@ _HOMES: Final = {
     "UnknownJobType": "conveyor.errors",
     "DuplicateSchedule": "conveyor.errors",
     "ScheduleNotFound": "conveyor.errors",
+    "DeadGroup": "conveyor.findings",
     "JobHandle": "conveyor.handle",
     "AsyncJob": "conveyor.job",
     "Job": "conveyor.job",

@@ -30,6 +30,7 @@ from conveyor.times import Clock, seconds, system_clock
 from conveyor.timetable import Timetable
 
 if TYPE_CHECKING:
+    from conveyor.dead_letters import DeadLetters
     from conveyor.hooks import Hooks
     from conveyor.middleware import Middleware
     from conveyor.schedules import Schedules
@@ -305,6 +306,15 @@ class Conveyor(Pushes, Timetable):
             InvalidValue: it is neither a UUID nor the text of one.
         """
         return JobHandle(self, job_id(id))
+
+    # ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The jobs that failed for good: to find, count, bring back and forget."""
+        from conveyor.dead_letters import DeadLetters
+
+        return DeadLetters(self)
 
     def prepare(self, job: AnyJob, queue: str | None = None, *, parent: JobId | None = None) -> NewJob:
         """What `push` would store. `queue` is where it goes, whatever its job type says.

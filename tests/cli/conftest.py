@@ -52,7 +52,16 @@ class Store:
     ) -> JobId:
         claim = self.claim(queue)
         failure = Failure(
-            attempt=claim.attempt, reason=Reason.FAILED, error_type=error, message=message, traceback=traceback
+            attempt=claim.attempt,
+            reason=Reason.FAILED,
+            error_type=error,
+            message=message,
+            traceback=traceback,
+            worker="w/0",
+            started_at=claim.pushed_at,
+            ended_at=claim.pushed_at + 1,
+            queue=queue,
+            fingerprint=error[-4:],
         )
         assert self.driver.settle([after_failure(claim, failure, NoRetry())]) == [True]
         return claim.id

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from conveyor.cli.timeline import timeline
 from conveyor.cli.words import when
+from conveyor.findings import DeadGroup
 from conveyor.records import Counts, Failure, Progress, QueueCounts, StoredJob, WorkerRecord
 from conveyor.worker_document import worker_document as document_of
 
@@ -41,6 +43,10 @@ def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, 
         "result": None if job.result is None else parsed(job.result),
         "progress": _progress_document(progress) if progress else None,
         "errors": [_failure_document(failure) for failure in job.errors],
+        "memory": None
+        if job.memory is None
+        else {name: getattr(job.memory, name) for name in ("before", "after", "peak")},
+        "timeline": [{"at": when(at), "event": event} for at, event in timeline(job)],
     }
 
 
@@ -51,6 +57,23 @@ def progress_document(job: StoredJob, progress: Progress | None) -> dict[str, An
         "type": job.type,
         "status": job.status.value,
         "progress": _progress_document(progress) if progress else None,
+    }
+
+
+def group_document(group: DeadGroup, newest: StoredJob | None) -> dict[str, Any]:
+    """Dead letters of one cause, with the newest of them as the example."""
+    last = newest.errors[-1] if newest is not None and newest.errors else None
+    return {
+        "count": group.count,
+        "fingerprint": group.fingerprint or None,
+        "queue": group.queue,
+        "type": group.type,
+        "reason": group.reason.value,
+        "error_type": group.error_type or None,
+        "message": last.message if last else None,
+        "first": when(group.first),
+        "last": when(group.last),
+        "newest": str(group.newest),
     }
 
 
@@ -105,6 +128,8 @@ def _failure_document(failure: Failure) -> dict[str, Any]:
         "reason": failure.reason.value,
         "error_type": failure.error_type,
         "message": failure.message,
+        "fingerprint": failure.fingerprint or None,
+        "queue": failure.queue or None,
         "worker": failure.worker,
         "started_at": _moment(failure.started_at),
         "ended_at": _moment(failure.ended_at),

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
+from collections.abc import Sequence
 
 import click
 
 from conveyor.cli.command import Command
-from conveyor.cli.documents import job_document
-from conveyor.cli.options import json_option, limit_option, queue_option, split_names, store_options, type_option
+from conveyor.cli.documents import group_document, job_document
+from conveyor.cli.options import (
+    error_option,
+    fingerprint_option,
+    json_option,
+    limit_option,
+    queue_option,
+    reason_option,
+    since_option,
+    split_names,
+    store_options,
+    tag_option,
+    type_option,
+)
 from conveyor.cli.output import put_json, say
-from conveyor.cli.search import COUNTED, DEAD, found, queue_names
+from conveyor.cli.search import DEAD, choice
 from conveyor.cli.store import Target
 from conveyor.cli.table import Column, Table, show
 from conveyor.cli.words import age, count, short_type
-from conveyor.records import Filter, Reason, StoredJob
+from conveyor.drivers.base import Driver
+from conveyor.findings import DeadGroup
+from conveyor.records import Filter, StoredJob
 from conveyor.times import system_clock
 
 
@@ -23,6 +37,7 @@ from conveyor.times import system_clock
     cls=Command,
     examples=(
         "conveyor failed emails --error timeout",
+        "conveyor failed --group --since 1h",
         "conveyor failed --json | jq -r .[].id",
     ),
     epilog=(
@@ -33,18 +48,13 @@ from conveyor.times import system_clock
 @click.argument("queues", nargs=-1, metavar="[QUEUE]...")
 @queue_option("Only this queue; may be given again.")
 @type_option("Only jobs of this type; may be given again.")
-@click.option(
-    "--error", "-e", default="", metavar="TEXT", help="Only those whose last error has TEXT in its type or message."
-)
-@click.option(
-    "--reason",
-    "-r",
-    multiple=True,
-    type=click.Choice([reason.value for reason in Reason]),
-    help="Only those that ended for this reason; may be given again.",
-)
-@click.option("--tag", default="", metavar="TAG", help="Only jobs with this tag.")
-@limit_option(50, "How many to list, newest first.")
+@error_option("Only those whose last error has TEXT in its type or message.")
+@reason_option("Only those that ended for this reason; may be given again.")
+@fingerprint_option("Only those of this cause, as --group shows it.")
+@tag_option("Only jobs with this tag.")
+@since_option("Only those that died within this time: 10m, 2h.")
+@click.option("--group", "-g", is_flag=True, help="List causes, with how many died of each, instead of jobs.")
+@limit_option(50, "How many to list, newest first; of causes, the most frequent.")
 @json_option
 @store_options
 @Target.opened
@@ -55,31 +65,53 @@ def failed(
     type: tuple[str, ...],
     error: str,
     reason: tuple[str, ...],
+    fingerprint: str,
     tag: str,
+    since: float | None,
     limit: int,
     *,
+    group: bool,
     json: bool,
 ) -> None:
     """List the dead letters: jobs that failed for good and wait for a person.
 
     They are kept with every attempt's error until they are retried or cleared.
     """
-    where = Filter(
-        queues=queue_names(split_names(queues) + queue),
+    driver = target.driver
+    where = choice(
+        driver,
+        queues=split_names(queues) + queue,
         types=type,
-        statuses=DEAD,
-        reasons=tuple(Reason(word) for word in reason),
+        reasons=reason,
         error=error,
+        fingerprint=fingerprint,
         tag=tag,
+        since=since,
     )
-    matches = found(target.driver, where)
-    listed = list(islice(matches, limit))
+    groups = [] if json and not group else driver.dead_groups(where)
+    if group:
+        _list_groups(driver, groups[:limit], json=json)
+    elif json:
+        put_json([job_document(job) for job in driver.find(where, limit=limit).jobs])
+    elif groups:
+        _list_jobs(driver.find(where, limit=limit).jobs)
     if json:
-        put_json([job_document(job) for job in listed])
         return
-    if not listed:
+    number = sum(each.count for each in groups)
+    if not number:
         say("No dead letters match." if where != Filter(statuses=DEAD) else "No dead letters.")
         return
+    shown = f"{limit} shown; " if number > limit and not group else ""
+    by_name: Counter[str] = Counter()
+    for each in groups:
+        by_name[_name(each.error_type, each.reason.value)] += each.count
+    say(
+        f"{shown}{count(number, 'dead letter')}: "
+        + ", ".join(f"{times:,} {name}" for name, times in by_name.most_common())
+    )
+
+
+def _list_jobs(jobs: Sequence[StoredJob]) -> None:
     now = system_clock()
     table = Table(
         (
@@ -91,25 +123,53 @@ def failed(
             Column("error", "words"),
         )
     )
-    groups: Counter[str] = Counter()
-    for job in listed:
-        groups[_group(job)] += 1
+    for job in jobs:
         ended = f"{age(job.finished_at, now)}" if job.finished_at else None
         table.add(job.id, job.queue, job.type, job.failures + job.crashes, ended, _error(job))
     show(table)
-    for job in matches:
-        groups[_group(job)] += 1
-    number = groups.total()
-    shown = f"{len(listed)} shown; " if number > len(listed) else ""
-    total = count(number, "dead letter") if number < COUNTED else f"the newest {count(number, 'dead letter')}"
-    say(f"{shown}{total}: " + ", ".join(f"{times:,} {name}" for name, times in groups.most_common()))
 
 
-def _group(job: StoredJob) -> str:
+def _list_groups(driver: Driver, groups: Sequence[DeadGroup], *, json: bool) -> None:
+    newest = driver.get([group.newest for group in groups])
+    if json:
+        put_json([group_document(group, job) for group, job in zip(groups, newest, strict=True)])
+        return
+    if not groups:
+        return
+    now = system_clock()
+    table = Table(
+        (
+            Column("count", "number"),
+            Column("fingerprint", "id"),
+            Column("queue"),
+            Column("type"),
+            Column("reason", minor=True),
+            Column("first", minor=True),
+            Column("last"),
+            Column("error", "words"),
+        )
+    )
+    for group, job in zip(groups, newest, strict=True):
+        table.add(
+            group.count,
+            group.fingerprint,
+            group.queue,
+            group.type,
+            group.reason.value,
+            age(group.first, now),
+            age(group.last, now),
+            _name(group.error_type, group.reason.value) if job is None else _error(job),
+        )
+    show(table)
+
+
+def _name(error_type: str, reason: str) -> str:
     """What failed jobs are counted by: their last exception's type, else the reason."""
-    return short_type(job.errors[-1].error_type) if job.errors and job.errors[-1].error_type else str(job.reason)
+    return short_type(error_type) or reason
 
 
 def _error(job: StoredJob) -> str:
-    """What it is grouped by, and the message."""
-    return f"{_group(job)}: {job.errors[-1].message if job.errors else job.note or ''}"
+    """What it is counted by, and the message."""
+    last = job.errors[-1] if job.errors else None
+    name = _name(last.error_type if last else "", str(job.reason))
+    return f"{name}: {last.message if last else job.note or ''}"

@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "failed": _Entry("Look", "List the dead letters: jobs that failed for good."),
     "check": _Entry("Look", "Find what is wrong with the set-up."),
     "retry": _Entry("Act", "Bring dead letters back to their queues."),
+    "forget": _Entry("Act", "Delete dead letters."),
     "cancel": _Entry("Act", "Cancel jobs, waiting or running."),
     "pause": _Entry("Act", "Let no job of a queue start until it is resumed."),
     "resume": _Entry("Act", "End the pause of a queue."),

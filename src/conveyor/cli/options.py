@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from conveyor.records import JobId
+from conveyor.records import JobId, Reason
 from conveyor.times import LONGEST
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -152,6 +152,33 @@ def limit_option(default: int | None, help: str) -> Callable[[_Function], _Funct
         show_default=default is not None,
         help=help,
     )
+
+
+def reason_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--reason`, which may be given again."""
+    return click.option(
+        "--reason", "-r", multiple=True, type=click.Choice([reason.value for reason in Reason]), help=help
+    )
+
+
+def error_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--error`."""
+    return click.option("--error", "-e", default="", metavar="TEXT", help=help)
+
+
+def fingerprint_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--fingerprint`."""
+    return click.option("--fingerprint", default="", metavar="HEX", help=help)
+
+
+def since_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--since`; gives seconds."""
+    return click.option("--since", type=DURATION, metavar="AGE", help=help)
+
+
+def tag_option(help: str) -> Callable[[_Function], _Function]:
+    """Add `--tag`."""
+    return click.option("--tag", default="", metavar="TAG", help=help)
 
 
 json_option = click.option("--json", is_flag=True, help="Answer with one JSON document.")

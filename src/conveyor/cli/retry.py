@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
+from conveyor.cli.arguments import read_object
 from conveyor.cli.command import Command
-from conveyor.cli.options import IDENTITY, json_option, limit_option, queue_option, store_options, type_option
+from conveyor.cli.options import (
+    IDENTITY,
+    error_option,
+    fingerprint_option,
+    json_option,
+    limit_option,
+    queue_option,
+    reason_option,
+    since_option,
+    store_options,
+    tag_option,
+    type_option,
+)
 from conveyor.cli.output import put_json, say
-from conveyor.cli.search import DEAD, queue_names
+from conveyor.cli.search import queue_names
 from conveyor.cli.store import Target
 from conveyor.cli.words import count
-from conveyor.records import Filter, JobId
+from conveyor.records import JobId
+from conveyor.selection import Which
 
 
 @click.command(
     cls=Command,
     examples=(
         "conveyor retry --queue emails --limit 50",
-        "conveyor retry --error SMTPServerDisconnected",
-        "conveyor retry 01890a5d-ac96-774b-bcce-b302099a8057",
+        "conveyor retry --error SMTPServerDisconnected --dry-run",
+        "conveyor retry --all --rate 20",
+        'conveyor retry 01890a5d-ac96-774b-bcce-b302099a8057 --edit \'{"address": "ada@example.org"}\'',
     ),
     epilog=(
         "Jobs keep their errors, and begin again with all their attempts. If your app sets its own aging, name the "
@@ -29,10 +45,15 @@ from conveyor.records import Filter, JobId
 @click.option("--all", is_flag=True, help="All dead letters of the store.")
 @queue_option("The dead letters of this queue; may be given again.")
 @type_option("Those of this type; may be given again.")
-@click.option(
-    "--error", "-e", default="", metavar="TEXT", help="Those whose last error has TEXT in its type or message."
-)
+@error_option("Those whose last error has TEXT in its type or message.")
+@reason_option("Those that ended for this reason; may be given again.")
+@fingerprint_option('Those of this cause, as "conveyor failed --group" shows it.')
+@tag_option("Those with this tag.")
+@since_option("Those that died within this time: 10m, 2h.")
 @limit_option(None, "At most so many, oldest first.")
+@click.option("--rate", type=float, metavar="N", help="Let only so many a second become ready. [default: all at once]")
+@click.option("--edit", metavar="JSON", help="Arguments to change on the way, by name; the app checks them.")
+@click.option("--dry-run", is_flag=True, help="Say how many there are, and bring none back.")
 @json_option
 @store_options
 @Target.opened
@@ -42,28 +63,46 @@ def retry(
     queue: tuple[str, ...],
     type: tuple[str, ...],
     error: str,
+    reason: tuple[str, ...],
+    fingerprint: str,
+    tag: str,
+    since: float | None,
     limit: int | None,
+    rate: float | None,
+    edit: str | None,
     *,
     all: bool,
+    dry_run: bool,
     json: bool,
 ) -> None:
     """Bring dead letters back to their queues, to be run again.
 
-    Name jobs by their ID, or choose them by queue, type and error (all must hold), or take --all.
+    Name jobs by their ID, or choose them by queue, type, error and so on (all must hold), or take --all.
     """
-    where = Filter(ids=ids, queues=queue_names(queue), types=type, statuses=DEAD, error=error)
-    if where == Filter(statuses=DEAD) and not all:
-        raise click.UsageError("Say which: an ID, --queue, --type, --error, or --all.")
-    if all and ids:
-        raise click.UsageError("--all and an ID exclude each other.")
-    target.prefer_app()
-    number = target.driver.redrive(where, limit=limit)
+    which = Which(queue=queue_names(queue), type=type, error=error, reason=reason, fingerprint=fingerprint, tag=tag)
+    chosen = any(which.values()) or since is not None
+    if since is not None:
+        which["since"] = since
+    if not ids and not chosen and not all:
+        raise click.UsageError("Say which: an ID, --queue, --type, --error and so on, or --all.")
+    if ids and (all or chosen):
+        raise click.UsageError("An ID excludes --all and what chooses otherwise.")
+    edits = None if edit is None else msgspec.json.decode(read_object(edit), type=dict[str, object])
+    if edits is not None and target.app is None:
+        raise click.UsageError("--edit is checked by the app; name it with --app.")
+    letters = target.any_app().dead_letters
+    named = set(ids)
+    if ids:
+        which["ids"] = tuple(named)
+    number = letters.retry_all(limit=limit, rate=rate, edit=edits, dry_run=dry_run, **which)
     if json:
-        put_json({"retried": number})
+        put_json({"would_retry" if dry_run else "retried": number})
+    elif dry_run:
+        say(f"{count(number, 'job')} would be brought back.")
     else:
         say(f"{count(number, 'job')} brought back." if number else "No dead letter matches; nothing was changed.")
     # Jobs that were named and did not come back are trouble; a filter that finds nothing is not.
-    if number < len(set(ids)) and (limit is None or number < limit):
+    if number < len(named) and (limit is None or number < limit):
         if not json and number:
-            say(f"{count(len(set(ids)) - number, 'named job')} not among the dead letters (see: conveyor show ID).")
+            say(f"{count(len(named) - number, 'named job')} not among the dead letters (see: conveyor show ID).")
         raise click.exceptions.Exit(1)

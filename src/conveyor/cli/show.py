@@ -13,6 +13,7 @@ from conveyor.cli.jobs import STYLES, priority_name
 from conveyor.cli.options import IDENTITY, json_option, store_options
 from conveyor.cli.output import clean, on_terminal, put_json, say
 from conveyor.cli.store import Target
+from conveyor.cli.timeline import timeline
 from conveyor.cli.words import age, relative, short_type, size, when
 from conveyor.errors import JobNotFound
 from conveyor.records import Failure, JobId, JobStatus, Progress, StoredJob
@@ -48,6 +49,7 @@ def show(target: Target, id: JobId, *, traceback: bool, json: bool) -> None:
         _block("result", job.result)
     if job.options:
         _block("options", job.options)
+    _timeline(job)
     for failure in job.errors:
         _failure(failure, traceback=traceback)
     if any(failure.traceback for failure in job.errors) and not traceback:
@@ -85,8 +87,7 @@ def _lines(job: StoredJob, progress: Progress | None, now: int) -> Iterator[tupl
     ):
         if at is not None:
             yield label, f"{when(at)} ({relative(at, now)})"
-    if job.started_at and job.finished_at:
-        yield "took", age(job.started_at, job.finished_at)
+    yield from _effort(job)
     if job.worker:
         yield "worker", clean(job.worker)
     if job.unique:
@@ -103,6 +104,15 @@ def _lines(job: StoredJob, progress: Progress | None, now: int) -> Iterator[tupl
         yield "progress", f"{progress.current:g}{whole}{message} ({relative(progress.updated_at, now)})"
 
 
+def _effort(job: StoredJob) -> Iterator[tuple[str, str]]:
+    if job.started_at and job.finished_at:
+        yield "waited", age(job.due_at, job.started_at)
+        yield "took", age(job.started_at, job.finished_at)
+    if job.memory is not None:
+        before, after, peak = size(job.memory.before), size(job.memory.after), size(job.memory.peak)
+        yield "memory", f"{before} before, {after} after, {peak} at its peak"
+
+
 def _block(label: str, text: str) -> None:
     is_json = not isinstance(parsed(text), str)
     brief = clean(msgspec.json.format(text, indent=0) if is_json else text)
@@ -112,6 +122,16 @@ def _block(label: str, text: str) -> None:
     click.echo(f"{label}: ({size(len(text.encode()))})")
     for line in clean(msgspec.json.format(text, indent=2) if is_json else text).splitlines():
         click.echo(f"  {line}")
+
+
+def _timeline(job: StoredJob) -> None:
+    events = timeline(job)
+    # Of a job that only waits, the lines above say all.
+    if len(events) == 1:
+        return
+    click.echo("timeline:")
+    for at, event in events:
+        click.echo(f"  {when(at)}  {clean(event)}")
 
 
 def _failure(failure: Failure, *, traceback: bool) -> None:
