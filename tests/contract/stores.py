@@ -14,7 +14,7 @@ from conveyor.drivers.open import open_driver
 from conveyor.priority import Aging
 from conveyor.records import Claim, Failure, Filter, JobId, NewJob, Reason, StoredJob
 from conveyor.times import SECOND, Clock
-from tests import servers
+from tests import postgres, servers
 
 START: Final = 1_790_000_000 * SECOND
 """Where a test's clock begins: a moment in 2026."""
@@ -49,6 +49,12 @@ KINDS: Final = (
     Kind("sqlite", lambda directory: f"sqlite:///{directory}/conveyor.db", spans_processes=True),
     Kind("valkey", lambda _: servers.valkey().url(), spans_processes=True),
     *([Kind("redis", lambda _: servers.system_redis().url(), spans_processes=True)] if servers.SYSTEM else []),
+    Kind("postgres", lambda _: postgres.clean_url(), spans_processes=True),
+    *(
+        [Kind("system-postgres", lambda _: postgres.clean_url(postgres.SYSTEM), spans_processes=True)]
+        if postgres.SYSTEM
+        else []
+    ),
 )
 SPANNING: Final = tuple(kind for kind in KINDS if kind.spans_processes)
 

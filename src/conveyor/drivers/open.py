@@ -18,6 +18,8 @@ _MODULES: Final[dict[str, str]] = {
     "redis": "conveyor.drivers.redis",
     "rediss": "conveyor.drivers.redis",
     "unix": "conveyor.drivers.redis",
+    "postgresql": "conveyor.drivers.postgres",
+    "postgres": "conveyor.drivers.postgres",
 }
 
 

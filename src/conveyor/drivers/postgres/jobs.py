@@ -1,0 +1,168 @@
+"""Jobs on their way through the store: push, claim, extend, settle, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Any, Final
+
+import msgspec
+
+from conveyor.drivers.base import STEP, Retention
+from conveyor.drivers.postgres.database import Database
+from conveyor.drivers.postgres.joining import store_in
+from conveyor.drivers.postgres.part import Part, micros, to_json
+from conveyor.priority import Aging
+from conveyor.records import (
+    CancelAnswer,
+    Claim,
+    ClaimKey,
+    Failure,
+    JobId,
+    JobStatus,
+    NewJob,
+    Outcome,
+)
+from conveyor.times import Clock
+
+_FOLD_AFTER: Final = 500
+"""Pushes after which we add the counters up ourselves: perhaps no worker runs that would."""
+
+
+class Jobs(Part):
+    """The operations on jobs; their promises stand in `drivers/base.py`."""
+
+    def __init__(self, database: Database, clock: Clock, aging: Aging, retention: Retention) -> None:
+        super().__init__(database, clock, aging, retention)
+        self._pushes = 0
+
+    def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
+        if not jobs:
+            return []
+        statement = "push" if all(job.unique is None and job.slot is None for job in jobs) else "push_each"
+        parameters = {"jobs": to_json([self._row(job) for job in jobs]), "now": self._now()}
+        if connection is None:
+            rows = self._database.run(statement, parameters)
+            self._pushes += 1
+            if self._pushes % _FOLD_AFTER == 0:
+                self._database.run("fold")
+        else:
+            rows = store_in(connection, self._database, statement, parameters)
+        return rows[0][0] if statement == "push_each" else [job.id for job in jobs]
+
+    def _row(self, job: NewJob) -> list[Any]:
+        """The job as migrations/0003.sql wants it."""
+        slot = job.slot
+        # fmt: off
+        return [job.id, job.queue, job.type, job.priority, job.payload, job.options or None, job.run_at,
+                micros(job.delay), job.expires_at, None if job.expires is None else micros(job.expires),
+                job.max_crashes, job.unique, None if slot is None else slot.name, None if slot is None else slot.at,
+                self._aging.offsets[job.priority], job.unique_until,
+                None if job.unique_ttl is None else micros(job.unique_ttl), job.on_conflict]
+        # fmt: on
+
+    def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
+        now = self._now()
+        parameters = {
+            "queues": to_json(list(queues)),
+            "limit": max(0, min(limit, STEP)),
+            "lease": micros(lease),
+            "worker": worker,
+            "now": now,
+        }
+        rows = self._database.run("claim", parameters)
+        if rows and rows[-1][0] is None:
+            rows.pop()
+            self._bury_overdue(queues, now)
+        return list(starmap(Claim, rows))
+
+    def _bury_overdue(self, queues: Sequence[str], now: int | None) -> None:
+        """Bury all overdue jobs: after a long absence they may be a million, and others get their turn in between."""
+        for queue in queues:
+            parameters = {"queue": queue, "limit": STEP, "now": now}
+            while self._database.run("bury_overdue", parameters)[0][0] == STEP:
+                pass
+
+    def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
+        if not claims:
+            return []
+        keys = to_json([(claim.id, claim.attempt) for claim in claims])
+        rows = self._database.run("extend", {"claims": keys, "lease": micros(lease), "now": self._now()})
+        return _held(rows, len(claims))
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        if not outcomes:
+            return []
+        # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
+        first: dict[int, int] = {}
+        for position, outcome in enumerate(outcomes):
+            first.setdefault(outcome.claim.id.int, position)
+        chosen = outcomes if len(first) == len(outcomes) else [outcomes[position] for position in first.values()]
+        if all(
+            o.status is JobStatus.COMPLETED and o.note is None and o.failure is None and not o.follow_ups
+            for o in chosen
+        ):
+            rows = self._complete(chosen)
+        else:
+            rows = self._settle(chosen)
+        answers = _held(rows, len(chosen))
+        if chosen is outcomes:
+            return answers
+        held = dict(zip(first.values(), answers, strict=True))
+        return [held.get(position, False) for position in range(len(outcomes))]
+
+    def _complete(self, outcomes: Sequence[Outcome]) -> list[tuple[Any, ...]]:
+        # fmt: off
+        ended = [(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority, o.started_at, o.result, o.memory)
+                 for o in outcomes]
+        # fmt: on
+        return self._database.run("complete", {"outcomes": to_json(ended), "now": self._now()})
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> list[tuple[Any, ...]]:
+        follow_ups = [
+            (place, self._row(job)) for place, outcome in enumerate(outcomes, 1) for job in outcome.follow_ups
+        ]
+        parameters = {
+            "outcomes": to_json([self._ended(outcome) for outcome in outcomes]),
+            "follow_ups": to_json(follow_ups) if follow_ups else None,
+            "now": self._now(),
+        }
+        return self._database.run("settle", parameters)
+
+    def _ended(self, outcome: Outcome) -> list[Any]:
+        """The outcome as migrations/0005.sql wants it."""
+        claim = outcome.claim
+        # fmt: off
+        return [claim.id, claim.attempt, claim.queue, claim.priority, outcome.status, outcome.failures, outcome.crashes,
+                None if outcome.delay is None else micros(outcome.delay), self._aging.offsets[claim.priority],
+                outcome.started_at, outcome.result, _kept(outcome.failure), outcome.reason, _text(outcome.note),
+                outcome.held, outcome.memory]
+        # fmt: on
+
+    def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
+        if not ids:
+            return []
+        rows = self._database.run("cancel", {"ids": to_json(list(ids)), "now": self._now()})
+        return [CancelAnswer(word) for word in rows[0][0]]
+
+
+def _held(rows: list[tuple[Any, ...]], number: int) -> list[bool]:
+    """Which of so many claims held, as the server names their positions."""
+    answers = [False] * number
+    for (position,) in rows:
+        answers[position - 1] = True
+    return answers
+
+
+def _text(text: str | None) -> str | None:
+    """A text for people, as the server can keep it: without NUL."""
+    return None if text is None else text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _kept(failure: Failure | None) -> Failure | None:
+    """A failure as the server can keep and search it."""
+    if failure is None or b"\\u0000" not in msgspec.json.encode(failure):
+        return failure
+    return msgspec.structs.replace(
+        failure, **{name: _text(getattr(failure, name)) for name in ("error_type", "message", "traceback", "worker")}
+    )

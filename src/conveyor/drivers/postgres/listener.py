@@ -1,0 +1,94 @@
+"""A connection on which the server tells that jobs may be ready."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from psycopg import Notify, sql
+
+from conveyor.drivers.postgres.connection import BoundedConnection
+from conveyor.drivers.postgres.database import Database, rows_of
+from conveyor.drivers.postgres.part import to_json
+
+_ASKED_FOR: Final = 10.0
+"""Seconds for which we are told: whoever is too busy to wait soon costs nobody a notification."""
+
+
+class Listener:
+    """Who waits. For one thread at a time; connects when it is first used, and again when it has lost the server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+        self._id: Final = uuid4()
+        self._connection: BoundedConnection | None = None
+        self._heard: list[str] = []
+        self._asked: tuple[str, ...] = ()
+        self._asked_until = 0.0
+
+    @property
+    def can_hear(self) -> bool:
+        """Whether notifications reach us. A pooler may give each transaction to another session."""
+        return not self._connected().is_pooled
+
+    def ask(self, queues: Sequence[str]) -> None:
+        """Let us be told of these queues for a while."""
+        connection = self._connected()
+        wanted = tuple(queues)
+        now = time.monotonic()
+        if not connection.is_pooled and (wanted != self._asked or now > self._asked_until - _ASKED_FOR / 2):
+            parameters = {"id": self._id, "queues": to_json(wanted), "seconds": _ASKED_FOR}
+            rows_of(connection, self._database.statement("listen"), parameters)
+            self._asked, self._asked_until = wanted, now + _ASKED_FOR
+
+    def probe(self, asked: str, now: int | None) -> tuple[bool, int | None]:
+        """What probe.sql answers. What we were told before is no news."""
+        self._heard.clear()
+        rows = rows_of(self._connected(), self._database.statement("probe"), {"queues": asked, "now": now})
+        return rows[0][0], rows[0][1]
+
+    def hears(self, timeout: float, queues: Sequence[str]) -> bool:
+        """Whether we are told within so many seconds that a job of these queues is ready.
+
+        False when the time is over, or when we are told something that needs a look.
+        """
+        connection = self._connected()
+        deadline = time.monotonic() + timeout
+        poll = select.poll()
+        poll.register(connection.pgconn.socket, select.POLLIN)
+        while True:
+            while self._heard:
+                told = self._heard.pop()
+                if told in queues:
+                    return True
+                if not told:
+                    return False
+            left = deadline - time.monotonic()
+            # Rounded up: poll counts whole milliseconds, and 0 would spin.
+            if left <= 0 or not poll.poll(int(left * 1000) + 1):
+                return False
+            connection.pgconn.consume_input()
+            while notify := connection.pgconn.notifies():
+                self._heard.append(notify.extra.decode())
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> BoundedConnection:
+        if self._connection is None:
+            connection = self._database.connect()
+            self._asked_until = 0.0
+            if not connection.is_pooled:
+                connection.add_notify_handler(self._note)
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._database.settings.schema)))
+            self._connection = connection
+        return self._connection
+
+    def _note(self, notify: Notify) -> None:
+        self._heard.append(notify.payload)

@@ -1,0 +1,139 @@
+-- 0004: claiming.
+
+-- Bury up to `how_many` waiting jobs of a queue that are past their `expires_at`; answer how many. A retrying job has begun,
+-- so it cannot expire. What another step has locked is left to it.
+CREATE FUNCTION bury_overdue(name text, how_many integer, moment bigint) RETURNS integer LANGUAGE plpgsql
+    SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    buried integer;
+BEGIN
+    WITH overdue AS (
+        SELECT id, expires_at, seq FROM job
+         WHERE expires_at IS NOT NULL AND stage <> 2 AND NOT retrying AND queue = name AND expires_at <= moment
+         ORDER BY expires_at, seq LIMIT how_many FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM job USING overdue WHERE job.id = overdue.id RETURNING job.*
+    ), kept AS (
+        INSERT INTO dead (seq, id, due, pushed_at, expires_at, started_at, finished_at, attempt, failures, crashes, max_crashes,
+                          priority, queue, type, payload, options, unique_key, worker, status, reason, note, errors)
+        SELECT nextval('dead_seq'), id, due, pushed_at, expires_at, started_at, moment, attempt, failures, crashes, max_crashes,
+               priority, queue, type, payload, options, unique_key, worker, 'expired', 'expired', NULL,
+               with_error(errors, json_build_object(
+                   'attempt', attempt, 'reason', 'expired', 'error_type', '',
+                   'message', 'expired: not begun before ' || isoformat(expires_at), 'ended_at', moment)::text)
+          FROM (SELECT * FROM gone ORDER BY expires_at, seq) AS g
+    ), counted AS (
+        INSERT INTO counter (queue, priority, ready, delayed, held, dead, failed)
+        SELECT name, priority, -count(*) FILTER (WHERE stage = 1), -count(*) FILTER (WHERE stage = 0),
+               -count(*) FILTER (WHERE stage = 3), count(*), count(*)
+          FROM gone GROUP BY priority
+    )
+    SELECT count(*) INTO buried FROM gone;
+    RETURN buried;
+END
+$$;
+
+-- Make up to `how_many` delayed jobs of a queue ready that have become due; answer how many.
+CREATE FUNCTION promote_due(name text, how_many integer, moment bigint) RETURNS integer LANGUAGE plpgsql
+    SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    promoted integer;
+BEGIN
+    WITH come AS (
+        SELECT id FROM job WHERE stage = 0 AND queue = name AND due <= moment
+         ORDER BY due, seq LIMIT how_many FOR UPDATE SKIP LOCKED
+    ), moved AS (
+        UPDATE job SET stage = 1 FROM come WHERE job.id = come.id RETURNING job.priority
+    ), counted AS (
+        INSERT INTO counter (queue, priority, ready, delayed)
+        SELECT name, priority, count(*), -count(*) FROM moved GROUP BY priority
+    )
+    SELECT count(*) INTO promoted FROM moved;
+    RETURN promoted;
+END
+$$;
+
+-- Take up to `how_many` ready jobs of these queues (JSON array), by their order and then by score. A last row without an id
+-- says that there are more overdue jobs to bury: call `bury_overdue`.
+CREATE FUNCTION claim(queues json, how_many integer, lease bigint, who text, moment bigint)
+    RETURNS TABLE (id uuid, attempt integer, type text, queue text, priority smallint, payload text, options text,
+                   failures integer, crashes integer, max_crashes integer, pushed_at bigint, due_at bigint)
+    LANGUAGE plpgsql
+    SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+    SET enable_sort = off AS $$
+#variable_conflict use_column
+DECLARE
+    name text; room integer := least(how_many, 1000); took integer; is_behind boolean := false;
+BEGIN
+    moment := coalesce(moment, clock());
+    FOR name IN SELECT q FROM json_array_elements_text(queues) AS q LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM paused WHERE queue = name);
+        IF EXISTS (SELECT FROM job WHERE expires_at IS NOT NULL AND stage <> 2 AND NOT retrying AND queue = name
+                      AND expires_at <= moment) THEN
+            is_behind := bury_overdue(name, 1000, moment) = 1000 OR is_behind;
+        END IF;
+        IF EXISTS (SELECT FROM job WHERE stage = 0 AND queue = name AND due <= moment) THEN
+            PERFORM promote_due(name, 1000, moment);
+        END IF;
+        CONTINUE WHEN room <= 0;
+        RETURN QUERY
+        WITH next AS MATERIALIZED (
+            SELECT free.place, level.score, level.seq
+              FROM (-- Each level is in order by its index, and the levels are merged as they are read.
+                    (SELECT ctid AS place, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 1000 ORDER BY 2, 3)
+                    UNION ALL
+                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 750 ORDER BY 2, 3)
+                    UNION ALL
+                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 500 ORDER BY 2, 3)
+                    UNION ALL
+                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 250 ORDER BY 2, 3)) AS level
+             CROSS JOIN LATERAL (
+                    -- Locked one by one as they are met: what another claim has locked is passed over.
+                    SELECT job.ctid AS place FROM job
+                     WHERE job.ctid = level.place AND stage = 1 AND (expires_at IS NULL OR expires_at > moment OR retrying)
+                       FOR UPDATE SKIP LOCKED) AS free
+             ORDER BY level.score, level.seq LIMIT room
+        ), taken AS (
+            UPDATE job
+               SET stage = 2, retrying = false, attempt = job.attempt + 1, lease_until = moment + lease, worker = who,
+                   started_at = moment
+              FROM next WHERE job.ctid = next.place
+            RETURNING job.id, job.attempt, job.type, job.priority, job.payload, coalesce(job.options, '') AS options,
+                      job.failures, job.crashes, job.max_crashes, job.pushed_at, job.due, next.score, next.seq
+        ), counted AS (
+            INSERT INTO counter (queue, priority, ready, processing, popped, last_at)
+            SELECT name, t.priority, -count(*), count(*), count(*), moment FROM taken AS t GROUP BY t.priority
+        )
+        SELECT t.id, t.attempt, t.type, name, t.priority, t.payload, t.options, t.failures, t.crashes, t.max_crashes, t.pushed_at,
+               t.due
+          FROM taken AS t ORDER BY t.score, t.seq;
+        GET DIAGNOSTICS took = ROW_COUNT;
+        room := room - took;
+    END LOOP;
+    IF is_behind THEN
+        RETURN QUERY SELECT NULL::uuid, NULL::integer, NULL::text, NULL::text, NULL::smallint, NULL::text, NULL::text,
+                            NULL::integer, NULL::integer, NULL::integer, NULL::bigint, NULL::bigint;
+    END IF;
+END
+$$;
+
+-- What a claim of these queues would find: whether there is anything, and the microseconds until a delayed job is due.
+CREATE FUNCTION probe(queues json, moment bigint, OUT ready boolean, OUT due_in bigint) LANGUAGE plpgsql
+    SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    moment := coalesce(moment, clock());
+    SELECT bool_or(EXISTS (SELECT FROM job WHERE stage = 1 AND queue = q)),
+           min((SELECT min(due) FROM job WHERE stage = 0 AND queue = q)) - moment
+      INTO ready, due_in
+      FROM json_array_elements_text(queues) AS q
+     WHERE NOT EXISTS (SELECT FROM paused WHERE queue = q);
+    ready := coalesce(ready OR due_in <= 0, false);
+END
+$$;

@@ -1,0 +1,78 @@
+"""What people do by hand: redrive, clear, forget, pause, resume. In bounded steps, so that workers go on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from conveyor.drivers.base import STEP
+from conveyor.drivers.postgres.database import Rows
+from conveyor.drivers.postgres.diagnosis import Diagnosis
+from conveyor.drivers.postgres.look import conditions_of
+from conveyor.drivers.postgres.part import micros, to_array, to_json
+from conveyor.records import Edits, Filter
+
+DELAYED_STAGE: Final = 0
+READY_STAGE: Final = 1
+HELD_STAGE: Final = 3
+
+
+class People(Diagnosis):
+    """The operations for people; their promises stand in `drivers/base.py`."""
+
+    def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
+        changes = edits or Edits()
+        redriven = {
+            "queue": changes.queue,
+            "priority": changes.priority,
+            "payload": changes.payload,
+            "delay": micros(changes.delay),
+            "lifts": to_json(self._aging.offsets),
+        }
+        return self._by_steps(
+            where,
+            ["dead"],
+            limit,
+            lambda ids: self._database.run("redrive", {**redriven, "ids": ids, "now": self._now()}),
+        )
+
+    def forget(self, where: Filter, *, limit: int | None = None) -> int:
+        return self._by_steps(where, ["dead", "history"], limit, lambda ids: self._database.run("forget", {"ids": ids}))
+
+    def _by_steps(self, where: Filter, places: list[str], limit: int | None, act: Callable[[str], Rows]) -> int:
+        """Act on ended jobs; answer on how many.
+
+        Ids grow from step to step, and to the greatest of now: however fast jobs come to an end, this one does too.
+        """
+        greatest = self._database.run("greatest")
+        conditions = {**conditions_of(where, places), "last": greatest[0][0] if greatest else None, "above": None}
+        done = 0
+        while greatest and (limit is None or done < limit):
+            step = STEP if limit is None else min(STEP, limit - done)
+            rows = self._database.run("match", {**conditions, "limit": step}, prepare=False)
+            if rows:
+                done += act(to_array(job_id for (job_id,) in rows))[0][0]
+            if len(rows) < step:
+                break
+            conditions["above"] = rows[-1][0]
+        return done
+
+    def clear(self, queue: str) -> int:
+        now = self.now()
+        # In this order, so that what is promoted, or offered again, in the meantime is met there.
+        return sum(self._clear_stage(queue, stage, now) for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE))
+
+    def _clear_stage(self, queue: str, stage: int, now: int) -> int:
+        some = {"queue": queue, "stage": stage, "now": now, "limit": STEP}
+        last: int = self._database.run("clear", some)[0][0]
+        cleared = last
+        while last == STEP:
+            last = self._database.run("clear", some)[0][0]
+            cleared += last
+        return cleared
+
+    def pause(self, queue: str) -> None:
+        self._database.run("pause", {"queue": queue})
+
+    def resume(self, queue: str) -> None:
+        self._database.run("resume", {"queue": queue})

@@ -1,0 +1,4 @@
+-- now.sql: the present by the server's clock.
+-- in:  nothing
+-- out: one moment
+SELECT conveyor.clock();
