@@ -91,6 +91,10 @@ class Database:
                 "reached, or raise ?timeout= in the store URL"
             ) from error
 
+    @property
+    def is_closed(self) -> bool:
+        return self._pool.is_closed
+
     def check_open(self) -> None:
         """Make sure that the driver is open.
 

@@ -34,15 +34,18 @@ class Listener:
         """Whether notifications reach us. A pooler may give each transaction to another session."""
         return not self._connected().is_pooled
 
-    def ask(self, queues: Sequence[str]) -> None:
-        """Let us be told of these queues for a while."""
+    def ask(self, queues: Sequence[str]) -> bool:
+        """Let us be told of these queues for a while; answer whether we were not until now."""
         connection = self._connected()
         wanted = tuple(queues)
         now = time.monotonic()
-        if not connection.is_pooled and (wanted != self._asked or now > self._asked_until - _ASKED_FOR / 2):
-            parameters = {"id": self._id, "queues": to_json(wanted), "seconds": _ASKED_FOR}
-            rows_of(connection, self._database.statement("listen"), parameters)
-            self._asked, self._asked_until = wanted, now + _ASKED_FOR
+        if connection.is_pooled or (wanted == self._asked and now < self._asked_until - _ASKED_FOR / 2):
+            return False
+        is_new = wanted != self._asked or now > self._asked_until
+        parameters = {"id": self._id, "queues": to_json(wanted), "seconds": _ASKED_FOR}
+        rows_of(connection, self._database.statement("listen"), parameters)
+        self._asked, self._asked_until = wanted, now + _ASKED_FOR
+        return is_new
 
     def probe(self, asked: str, now: int | None) -> tuple[bool, int | None]:
         """What probe.sql answers. What we were told before is no news."""

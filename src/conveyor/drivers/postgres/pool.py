@@ -19,7 +19,7 @@ class Pool:
         self._settings: Final = settings
         self._room: Final = threading.Semaphore(settings.connections)
         self._free: Final[list[BoundedConnection]] = []
-        self._is_closed = False
+        self.is_closed = False
 
     def take(self) -> BoundedConnection:
         """A connection that nobody else has; give it back.
@@ -58,7 +58,7 @@ class Pool:
             connection.close()
         self._room.release()
         # Asked last: it may have been closed meanwhile.
-        if self._is_closed:
+        if self.is_closed:
             self.close()
 
     def check_open(self) -> None:
@@ -67,12 +67,12 @@ class Pool:
         Raises:
             StoreUnavailable: it is not.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise StoreUnavailable(f"the connection to {self._settings.place} is closed; open the store again")
 
     def close(self) -> None:
         """Close what nobody uses now; what is used is closed when it is given back. Safe to call twice."""
-        self._is_closed = True
+        self.is_closed = True
         while self._free:
             try:
                 self._free.pop().close()

@@ -17,8 +17,9 @@ from conveyor.times import SECOND, Clock
 _LONGEST_SLEEP: Final = 1.0
 """However little the server tells us, we look this often."""
 
-_FIRST_PAUSE: Final = 0.010
-"""Where the server cannot tell us, we look again after this, and then after twice as long, up to the longest sleep."""
+_PAUSES: Final = (0.010, 0.020, 0.040, 0.080, 0.160, 0.320, 0.640)
+"""Where the server cannot tell us, we look again after these, and then after the longest sleep. Where it can, at first too:
+a push that began before we asked to be told, and is committed after our look, tells us nothing."""
 
 
 class Wait(Part):
@@ -31,23 +32,22 @@ class Wait(Part):
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         asked = to_json(list(queues))
-        pause = _FIRST_PAUSE
-        with self._listening() as listener:
+        with self._listening() as listener, self._database.translating():
+            pauses = [] if listener.can_hear else list(_PAUSES)
             while True:
                 self._database.check_open()
-                with self._database.translating():
-                    # Ask to be told first, then look: a push between the two is either seen or heard.
-                    listener.ask(queues)
-                    ready, due_in = listener.probe(asked, self._now())
+                # Ask to be told first, then look: a push between the two is either seen or heard.
+                if listener.ask(queues):
+                    pauses = list(_PAUSES)
+                ready, due_in = listener.probe(asked, self._now())
                 left = deadline - time.monotonic()
                 if ready or left <= 0:
                     return ready
                 left = min(left, _LONGEST_SLEEP if due_in is None else min(max(0, due_in) / SECOND, _LONGEST_SLEEP))
-                if not listener.can_hear:
-                    left, pause = min(left, pause), 2 * pause
-                with self._database.translating():
-                    if listener.hears(left, queues):
-                        return True
+                if pauses:
+                    left = min(left, pauses.pop(0))
+                if listener.hears(left, queues):
+                    return True
 
     @contextmanager
     def _listening(self) -> Generator[Listener]:
@@ -64,8 +64,14 @@ class Wait(Part):
             listener.close()
             raise
         self._listeners.append(listener)
+        # Asked last: the driver may have been closed meanwhile.
+        if self._database.is_closed:
+            self._close_listeners()
 
     def _close_listeners(self) -> None:
         """Close those that nobody uses now; the others learn it from the database."""
         while self._listeners:
-            self._listeners.pop().close()
+            try:
+                self._listeners.pop().close()
+            except IndexError:
+                return
