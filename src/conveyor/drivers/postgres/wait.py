@@ -18,8 +18,8 @@ _LONGEST_SLEEP: Final = 1.0
 """However little the server tells us, we look this often."""
 
 _PAUSES: Final = (0.010, 0.020, 0.040, 0.080, 0.160, 0.320, 0.640)
-"""Where the server cannot tell us, we look again after these, and then after the longest sleep. Where it can, at first too:
-a push that began before we asked to be told, and is committed after our look, tells us nothing."""
+"""Where the server cannot tell us, we look again after these, and then after the longest sleep. Where it can, at first
+too: a push that began before we asked to be told, and is committed after our look, tells us nothing."""
 
 
 class Wait(Part):
