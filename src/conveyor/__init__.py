@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         InvalidValue,
         JobFailed,
         JobNotFound,
+        LockLost,
+        LockTimeout,
         NoCurrentJob,
         PayloadError,
         PayloadTooLarge,
@@ -35,13 +37,25 @@ if TYPE_CHECKING:
     from conveyor.job import AsyncJob, Job
     from conveyor.job_type import JobType
     from conveyor.leases import LeasedPayload
+    from conveyor.locks import Lock
     from conveyor.middleware import Middleware
     from conveyor.options import JobMetadata
     from conveyor.payload import JobCall, JobPayload
     from conveyor.priority import Priority
     from conveyor.progress import atrack, track
     from conveyor.queue import Queue
-    from conveyor.records import CancelAnswer, Claim, Failure, JobId, JobStatus, NewJob, Progress, Reason, StoredJob
+    from conveyor.records import (
+        CancelAnswer,
+        Claim,
+        Failure,
+        JobId,
+        JobStatus,
+        LockRecord,
+        NewJob,
+        Progress,
+        Reason,
+        StoredJob,
+    )
     from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
     from conveyor.schedules import Schedule, Schedules
     from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
@@ -85,6 +99,10 @@ __all__ = [
     "JobType",
     "Layers",
     "LeasedPayload",
+    "Lock",
+    "LockLost",
+    "LockRecord",
+    "LockTimeout",
     "Middleware",
     "NewJob",
     "NoCurrentJob",
@@ -139,6 +157,8 @@ _HOMES: Final = {
     "InvalidValue": "conveyor.errors",
     "JobFailed": "conveyor.errors",
     "JobNotFound": "conveyor.errors",
+    "LockLost": "conveyor.errors",
+    "LockTimeout": "conveyor.errors",
     "NoCurrentJob": "conveyor.errors",
     "PayloadError": "conveyor.errors",
     "PayloadTooLarge": "conveyor.errors",
@@ -156,6 +176,7 @@ _HOMES: Final = {
     "Job": "conveyor.job",
     "JobType": "conveyor.job_type",
     "LeasedPayload": "conveyor.leases",
+    "Lock": "conveyor.locks",
     "Middleware": "conveyor.middleware",
     "JobMetadata": "conveyor.options",
     "JobCall": "conveyor.payload",
@@ -169,6 +190,7 @@ _HOMES: Final = {
     "Failure": "conveyor.records",
     "JobId": "conveyor.records",
     "JobStatus": "conveyor.records",
+    "LockRecord": "conveyor.records",
     "NewJob": "conveyor.records",
     "Progress": "conveyor.records",
     "Reason": "conveyor.records",

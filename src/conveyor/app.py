@@ -19,6 +19,7 @@ from conveyor.handle import JobHandle
 from conveyor.ids import job_id
 from conveyor.job import AsyncJob, Job
 from conveyor.job_type import JobType
+from conveyor.operations import Operations
 from conveyor.payload import PAYLOAD_LIMIT, JobCall, JobPayload, Runs, check_job, check_queue_name, positive
 from conveyor.priority import Aging, Priority
 from conveyor.pushing import AnyJob, Pushes
@@ -30,7 +31,6 @@ from conveyor.times import Clock, seconds, system_clock
 from conveyor.timetable import Timetable
 
 if TYPE_CHECKING:
-    from conveyor.dead_letters import DeadLetters
     from conveyor.hooks import Hooks
     from conveyor.middleware import Middleware
     from conveyor.schedules import Schedules
@@ -51,7 +51,7 @@ class JobDecorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Job[P, R]: ...
 
 
-class Conveyor(Pushes, Timetable):
+class Conveyor(Pushes, Timetable, Operations):
     """Jobs, and the store they wait in. Making one opens nothing: the store is opened when it is first needed.
 
     Args:
@@ -220,6 +220,7 @@ class Conveyor(Pushes, Timetable):
         max_crashes: int | None = None,
         expires: Duration | None = None,
         at_most_once: bool = False,
+        lock: str | None = None,
     ) -> JobDecorator: ...
     def job(
         self,
@@ -233,6 +234,7 @@ class Conveyor(Pushes, Timetable):
         max_crashes: int | None = None,
         expires: Duration | None = None,
         at_most_once: bool = False,
+        lock: str | None = None,
     ) -> Any:
         """Register a job: a function, sync or async, or a class with `handle()` whose fields are its arguments.
 
@@ -249,6 +251,8 @@ class Conveyor(Pushes, Timetable):
             max_crashes: how often its process may die under it before it is buried; 3 by itself.
             expires: seconds or timedelta after it is due by which it must have begun.
             at_most_once: it runs once and never again, whatever happens to that run: no retry, and a crash buries it.
+            lock: of all jobs whose locks have one name, workers run one at a time; fields of the name are arguments,
+                as in `report:{user_id}`. See `Conveyor.lock`, which shares these names.
 
         Raises:
             InvalidValue: a setting breaks its rule, or this cannot be a job.
@@ -267,6 +271,7 @@ class Conveyor(Pushes, Timetable):
                 max_crashes=max_crashes,
                 expires=expires,
                 at_most_once=at_most_once,
+                lock=lock,
                 codec=self.codec,
                 payload_limit=self.payload_limit,
             )
@@ -307,15 +312,6 @@ class Conveyor(Pushes, Timetable):
         """
         return JobHandle(self, job_id(id))
 
-    # ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """The jobs that failed for good: to find, count, bring back and forget."""
-        from conveyor.dead_letters import DeadLetters
-
-        return DeadLetters(self)
-
     def prepare(self, job: AnyJob, queue: str | None = None, *, parent: JobId | None = None) -> NewJob:
         """What `push` would store. `queue` is where it goes, whatever its job type says.
 
@@ -337,6 +333,10 @@ class Conveyor(Pushes, Timetable):
         check_job(job)
         job_type = self._registry.of(job)
         return job_type.new_job(job_type.dump_instance(job), delivery, queue=queue, parent=parent)
+
+    @property
+    def _conveyor(self) -> Conveyor:
+        return self
 
     @property
     def _target(self) -> tuple[Conveyor, None]:

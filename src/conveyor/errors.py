@@ -13,6 +13,8 @@
     ├── JobNotFound                          no job with that id is kept
     ├── ClaimLost                            the job is no longer held under this claim
     ├── ResultTimeout (also a TimeoutError)  the job had not ended in the time given
+    ├── LockTimeout (also a TimeoutError)    others held the lock all the time
+    ├── LockLost                             the lock was not renewed in time, or somebody released it
     ├── JobFailed                            the job ended without a result
     └── StoreError                           the store refused or could not be used
         ├── StoreUnavailable                 it did not answer in time; trying again may help
@@ -126,6 +128,33 @@ class ClaimLost(ConveyorError):
 
 class ResultTimeout(ConveyorError, TimeoutError):
     """The job had not ended within the time given to `result`; it goes on unharmed."""
+
+
+class LockTimeout(ConveyorError, TimeoutError):
+    """The lock was held by others for as long as it was waited for."""
+
+    def __init__(self, name: str, waited: float) -> None:
+        super().__init__(
+            f"lock {name!r} was held by others for {waited:g} s; wait longer, or see who holds it with conveyor locks"
+        )
+        self.name = name
+
+
+class LockLost(ConveyorError):
+    """The lock is no longer held: its holder was frozen or cut off for longer than its ttl, or somebody released it.
+
+    Attributes:
+        name: the lock.
+        fence: the number of the acquisition that was lost.
+    """
+
+    def __init__(self, name: str, fence: int) -> None:
+        super().__init__(
+            f"lock {name!r} is lost: it was not renewed in time, or somebody released it, and another holder may have "
+            "it by now; undo what must not be done twice, or give it a longer ttl"
+        )
+        self.name = name
+        self.fence = fence
 
 
 class JobFailed(ConveyorError):

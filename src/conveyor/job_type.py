@@ -12,6 +12,7 @@ from conveyor.callables import describe, is_async, returns
 from conveyor.codec import Codec, PlainCodec
 from conveyor.errors import InvalidValue, PayloadError
 from conveyor.ids import new_id
+from conveyor.job_lock import JobLock
 from conveyor.options import JobOptions
 from conveyor.payload import Delivery, JobCall, Runs, check_queue_name, check_size, check_type_name, positive
 from conveyor.priority import Priority
@@ -38,6 +39,7 @@ class JobType:
         is_async: it runs on an event loop.
         is_class: it is a class with `handle()`.
         function: the user's function or class.
+        lock: what names the lock that each of its runs holds, if it has one.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class JobType:
         "function",
         "is_async",
         "is_class",
+        "lock",
         "max_crashes",
         "name",
         "priority",
@@ -73,6 +76,7 @@ class JobType:
         max_crashes: int | None,
         expires: Duration | None,
         at_most_once: bool,
+        lock: str | None = None,
         codec: Codec,
         payload_limit: int,
     ) -> None:
@@ -90,6 +94,7 @@ class JobType:
         self._schema: Final = (
             ArgumentSchema.of_class(function) if isinstance(function, type) else ArgumentSchema.of_function(function)
         )
+        self.lock: Final = None if lock is None else JobLock(lock, function)
         self._codec: Final = codec
         self._plain: Final = type(codec) is PlainCodec
         self._level: Final[int] = self.priority.value

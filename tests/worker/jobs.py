@@ -436,3 +436,29 @@ def leave_an_orphan(path: str, seconds: float) -> None:
 @app.job("speak")
 def speak(secret: str) -> None:
     current_job().logger.info("spoken %s", "aloud", extra={"tone": "low"})
+
+
+@app.job("exclusive", lock="exclusive:{key}")
+def exclusive(path: str, key: str, seconds: float = 0.0) -> None:
+    note(path, f"begin {key}")
+    time.sleep(seconds)
+    note(path, f"end {key}")
+
+
+@app.job("exclusive.async", lock="exclusive:{key}")
+async def exclusive_async(path: str, key: str, seconds: float = 0.0) -> None:
+    note(path, f"begin {key}")
+    await asyncio.sleep(seconds)
+    note(path, f"end {key}")
+
+
+@app.job("exclusive.long", lock="{text}")
+def exclusive_long(path: str, text: str) -> None:
+    note(path, "ran")
+
+
+@app.job("exclusive.hang", lock="exclusive:{key}")
+def exclusive_hang(path: str, key: str) -> None:
+    note(path, str(os.getpid()))
+    if current_job().attempt == 1:
+        time.sleep(600)

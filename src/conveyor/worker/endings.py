@@ -64,6 +64,13 @@ def raised(claim: Claim, plan: Plan, error: BaseException, *, worker: str, start
     return _storable(outcome)
 
 
+def unread(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
+    """A run that ended before the job's own code began: its payload cannot be read, or it was told to stop."""
+    if isinstance(error, PayloadError):
+        return unreadable(claim, error, worker)
+    return raised(claim, plan, error, worker=worker, started_at=started_at, ended_at=ended_at)
+
+
 def unreadable(claim: Claim, error: PayloadError, worker: str) -> Outcome:
     """A claim whose payload or options cannot be read: it never ran."""
     return _storable(lifecycle.unreadable(claim, failure_of(error, claim, Reason.UNREADABLE, worker=worker)))

@@ -17,6 +17,7 @@ from conveyor.worker.claimer import Claimer
 from conveyor.worker.essential import ABANDONED
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.guards import Alarm, Guard, SignalGuard, ThreadGuard
+from conveyor.worker.locks import JobLocks
 from conveyor.worker.messages import Begin, Frozen, Idle, Retiring
 from conveyor.worker.mix import Mix
 from conveyor.worker.plans import plans_of
@@ -60,7 +61,8 @@ class Engine:
         self._tell = tell
         self._teller: Final = teller_of(app.hooks)
         self._settler: Final = Settler(app.driver, estimates, slots.settled, self._teller)
-        bench = Bench(app, plans, slots, self._settler, name=begin.name, lease=settings.lease)
+        locks = JobLocks(app.driver, begin.name, settings.lease, estimates)
+        bench = Bench(app, plans, slots, self._settler, name=begin.name, lease=settings.lease, locks=locks)
         self._sync = Buffer(settings.threads)
         self._loop: LoopRunner | None = None
         async_lane: Lane | None = None

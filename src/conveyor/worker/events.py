@@ -143,6 +143,8 @@ def _told(outcome: Outcome) -> tuple[int, str, str]:  # noqa: C901, PLR0911 - a 
             return logging.WARNING, "held", "is held"
         case JobStatus.PENDING if failure is not None:
             return logging.ERROR, "crashed", "crashed{took}, runs again at once"
+        case JobStatus.PENDING if outcome.delay is not None and outcome.note:
+            return logging.DEBUG, "locked", f"tries again in {outcome.delay:.1f} s"
         case JobStatus.PENDING if outcome.delay is not None:
             return logging.INFO, "snoozed", f"runs again in {outcome.delay:.1f} s, as it asked"
         case JobStatus.PENDING:

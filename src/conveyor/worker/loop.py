@@ -19,6 +19,7 @@ from conveyor.worker import endings
 from conveyor.worker.buffer import NEVER, Buffer
 from conveyor.worker.essential import essential
 from conveyor.worker.guards import CANCELLED, timed_out
+from conveyor.worker.locks import Busy
 from conveyor.worker.plans import BILLION
 from conveyor.worker.runner import Bench
 from conveyor.worker.slots import SlotTable
@@ -185,7 +186,7 @@ class LoopRunner:
         finally:
             self._left(run)
 
-    async def _run(self, run: Run) -> None:
+    async def _run(self, run: Run) -> None:  # noqa: C901, PLR0912, PLR0915 - every job would pay for every call
         bench, claim, slot = self._bench, run.claim, run.slot
         began = time.time_ns()
         if began > self._buffer.valid_until:
@@ -208,12 +209,16 @@ class LoopRunner:
         value: Any = None
         failed: BaseException | None = None
         is_read = False
+        lock = ""
         begun: list[Middleware] = []
         with running(claim, bench.app) as current:
             try:
                 bench.slots.step(slot)
                 call = plan.load(claim.payload)
                 is_read = True
+                if plan.lock is not None:
+                    bench.slots.stepped()
+                    lock = await asyncio.to_thread(bench.locks.enter, plan.lock, claim, call)
                 coroutine = call() if bench.hooks is None else bench.hooks.arun(current, call, begun)
                 value = await Steps(coroutine, bench.slots, slot)
             except BaseException as error:  # noqa: BLE001 - whatever a job raises, the loop goes on
@@ -222,6 +227,8 @@ class LoopRunner:
             if begun:
                 await Steps(hooks.aended(current, begun, value, failed, took), bench.slots, slot)
             run.task = None
+            if lock:
+                await asyncio.to_thread(bench.locks.leave, lock, claim)
             bench.slots.stepped()
             if timer is not None:
                 timer.cancel()
@@ -230,10 +237,12 @@ class LoopRunner:
         ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
-        elif not is_read and isinstance(failed, PayloadError):
-            outcome = endings.unreadable(claim, failed, bench.name)
-        else:
+        elif isinstance(failed, Busy):
+            outcome = failed.outcome(claim)
+        elif is_read:
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        else:
+            outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         if claim.max_crashes == 1:
             await asyncio.to_thread(bench.end, slot, outcome, since)
         else:

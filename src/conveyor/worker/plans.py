@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from conveyor.errors import PayloadError
+from conveyor.job_lock import JobLock
 from conveyor.job_type import JobType
 from conveyor.options import JobOptions
 from conveyor.records import Claim
@@ -26,6 +27,7 @@ class Plan:
         "has_one_timeout",
         "is_async",
         "load",
+        "lock",
         "may_time_out",
         "number",
         "retry",
@@ -48,6 +50,7 @@ class Plan:
         """Its place among the registered types, from 1 on; what the slot table says of a job's type."""
         self.retry: RetryStrategy = job_type.retry
         self.is_async: bool = job_type.is_async
+        self.lock: JobLock | None = job_type.lock
         self.load: Callable[[str], Callable[[], Any]] = job_type.load
         self.dump: Callable[[Any], str] = job_type.dump_result
 

@@ -14,6 +14,7 @@ from conveyor.signals import JobCancelled, JobTimeout
 from conveyor.worker import endings, events
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.guards import CANCELLED, Guard, timed_out
+from conveyor.worker.locks import Busy, JobLocks
 from conveyor.worker.plans import BILLION, Plan
 from conveyor.worker.store import Patience
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Bench:
     """What all runners of a child work with."""
 
-    __slots__ = ("app", "hooks", "lease", "name", "plans", "settler", "slots")
+    __slots__ = ("app", "hooks", "lease", "locks", "name", "plans", "settler", "slots")
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Bench:
         *,
         name: str,
         lease: float,
+        locks: JobLocks,
     ) -> None:
         self.app: Final = app
         self.hooks: Final[Hooks | None] = app.hooks if app.hooks is not None and app.hooks.want_runs else None
@@ -49,6 +51,7 @@ class Bench:
         self.settler: Final = settler
         self.name: Final = name
         self.lease: Final = lease
+        self.locks: Final = locks
 
     def end(self, slot: int, outcome: Outcome, since: int) -> None:
         """A run in this slot has ended."""
@@ -124,7 +127,7 @@ class Runner:
             bench.settler.flush()
         return buffer.wait()
 
-    def _perform(self, claim: Claim) -> None:
+    def _perform(self, claim: Claim) -> None:  # noqa: C901, PLR0912, PLR0915 - every job would pay for every call
         bench, buffer, guard = self._bench, self._buffer, self.guard
         began = time.time_ns()
         if began > buffer.valid_until:
@@ -150,6 +153,7 @@ class Runner:
         value: Any = None
         failed: BaseException | None = None
         is_read = False
+        lock = ""
         begun: list[Middleware] = []
         with running(claim, bench.app) as current:
             try:
@@ -157,6 +161,8 @@ class Runner:
                 try:
                     call = plan.load(claim.payload)
                     is_read = True
+                    if plan.lock is not None:
+                        lock = bench.locks.enter(plan.lock, claim, call)
                     value = call() if bench.hooks is None else bench.hooks.run(current, call, begun)
                 finally:
                     guard.end()
@@ -166,15 +172,19 @@ class Runner:
             took = time.monotonic_ns() - since
             if begun:
                 hooks.ended(current, begun, value, failed, took)
+            if lock:
+                bench.locks.leave(lock, claim)
 
         started_at = began // 1000
         ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
-        elif not is_read and isinstance(failed, PayloadError):
-            outcome = endings.unreadable(claim, failed, bench.name)
-        else:
+        elif isinstance(failed, Busy):
+            outcome = failed.outcome(claim)
+        elif is_read:
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        else:
+            outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         bench.end(self._slot, outcome, since)
 
 

@@ -17,7 +17,7 @@ from conveyor.errors import StoreError
 from conveyor.hooks import Hooks
 from conveyor.maintenance import Tending
 from conveyor.records import Claim, ClaimKey, Outcome
-from conveyor.worker import events
+from conveyor.worker import events, locks
 from conveyor.worker.aftermath import Aftermath, outcomes_of
 from conveyor.worker.essential import essential
 from conveyor.worker.health import Health
@@ -63,6 +63,7 @@ class Upkeep:
     ) -> None:
         self._driver = driver
         self._plans = plans
+        self._has_locks = any(plan.lock is not None for plan in plans.values())
         self._lease = lease
         self._name = name
         self._health = health
@@ -165,6 +166,8 @@ class Upkeep:
         self._due[self._extend] = 0.0
 
     def _bury(self, aftermath: Aftermath) -> None:
+        if self._has_locks:
+            locks.release_all(self._driver, aftermath.child)
         claims = self._driver.held_by([aftermath.child])
         if not claims:
             return
@@ -193,6 +196,9 @@ class Upkeep:
             keys += _keys(self._driver.held_by(holders))
         if keys:
             self._driver.extend(keys, self._lease)
+        if self._has_locks:
+            running = [(child.name, job.key) for child in self._children() for job in child.slots.running()]
+            locks.renew(self._driver, running, self._lease)
         return self._lease / 3
 
     def _keep(self, claims: Sequence[Claim]) -> Collection[ClaimKey]:

@@ -1,0 +1,31 @@
+"""locks: who holds what, and taking a lock from somebody."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Cli, Store
+
+
+def test_locks_are_listed_with_their_owners(cli: Cli, store: Store) -> None:
+    assert cli("locks").err == "No lock is held.\n"
+    assert cli("locks", "--json").json == []
+    record = store.driver.acquire_lock("report:7", "job 1 on here:2 abcd", 60)
+    assert record is not None
+
+    (row,) = cli("locks").rows
+    (document,) = cli("locks", "--json").json
+
+    assert row[:2] == ["report:7", str(record.fence)]
+    assert row[3:] == ["job", "1", "on", "here:2", "abcd"]
+    assert (document["name"], document["owner"], document["fence"]) == ("report:7", record.owner, record.fence)
+
+
+def test_a_lock_is_taken_from_its_holder_after_asking(cli: Cli, store: Store) -> None:
+    store.driver.acquire_lock("report:7", "somebody", 60)
+
+    assert "from somebody?" in cli("locks", "--release", "report:7").err
+    assert len(store.driver.locks()) == 1
+    assert cli("locks", "--release", "report:7", "--yes").code == 0
+    assert store.driver.locks() == []
+
+    again = cli("locks", "--release", "report:7", "--yes", "--json")
+    assert (again.code, again.json) == (1, {"released": False})
