@@ -9,6 +9,7 @@ from conveyor import lifecycle
 from conveyor.records import Claim, Failure, Outcome, Reason
 from conveyor.retry import RetryStrategy
 from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
+from conveyor.text import escaped
 
 MAX_MESSAGE: Final = 10_000
 """Characters kept of a message, and of a traceback: an error must not outgrow the job."""
@@ -34,8 +35,8 @@ def failure_of(
         fingerprint=fingerprint_of(error, claim.type, reason),
         reason=reason,
         error_type=error_type,
-        message=_storable(message[:MAX_MESSAGE]),
-        traceback=_storable(traceback),
+        message=escaped(message[:MAX_MESSAGE]),
+        traceback=escaped(traceback),
         worker=worker,
         started_at=started_at,
         ended_at=ended_at,
@@ -79,7 +80,7 @@ def after_error(
     if isinstance(error, Snooze):
         return lifecycle.snoozed(claim, error.after)
     if isinstance(error, Cancel | JobCancelled):
-        note = _storable(str(error)[:MAX_MESSAGE]) or "cancelled while it ran"
+        note = escaped(str(error)[:MAX_MESSAGE]) or "cancelled while it ran"
         return lifecycle.cancelled(claim, note, started_at=started_at, ended_at=ended_at)
     reason = Reason.FAILED
     if isinstance(error, JobTimeout):
@@ -114,8 +115,3 @@ def _traceback(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     # The end names the cause.
     return text if len(text) <= MAX_MESSAGE else "…" + text[-MAX_MESSAGE:]
-
-
-def _storable(text: str) -> str:
-    """The text, with what has no UTF-8 (half a surrogate pair) escaped: no store would take it."""
-    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conveyor import JobStatus, Reason, metrics
+from conveyor import Conveyor, JobStatus, Reason, metrics
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
 from conveyor.maintenance import PAUSE, Tending, rescue
 from conveyor.measures import JobMetrics
-from conveyor.records import Claim, ClaimKey, NewJob, Outcome
+from conveyor.records import Claim, ClaimKey, NewJob, Outcome, WorkerRecord
 from conveyor.times import SECOND
+from conveyor.worker.health import Health
+from conveyor.worker.queues import Queues
+from conveyor.worker.settings import QueueShare
+from conveyor.worker.upkeep import BEAT_BUSY, Upkeep
+from tests.worker.tree import wait_until
 
 
 class Clock:
@@ -105,6 +111,43 @@ def test_nothing_is_rescued_while_others_extend_their_leases(driver: Driver, clo
     tending.run_once()
 
     assert len(seen) == 1
+
+
+# ── heartbeats ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_announced_during_a_beat_is_said_by_the_next_one_at_once(driver: Driver) -> None:
+    said: list[str] = []
+    under_way, go_on = threading.Event(), threading.Event()
+    beat = driver.beat
+
+    def slow_beat(worker: WorkerRecord) -> list[ClaimKey]:
+        said.append(worker.state)
+        under_way.set()
+        go_on.wait(20)
+        return beat(worker)
+
+    driver.beat = slow_beat  # type: ignore[method-assign]
+    health = Health(name="w", lease=30.0, processes=1, places=1, children=tuple, queues=lambda: ["q"])
+    upkeep = Upkeep(
+        driver,
+        {},
+        lease=30.0,
+        name="w",
+        health=health,
+        queues=Queues(Conveyor("memory://upkeep"), [QueueShare("q")]),
+        children=tuple,
+        on_lost=lambda: None,
+        on_cancel=lambda _: None,
+    )
+    upkeep.start()
+    under_way.wait(20)
+
+    upkeep.announce("draining")
+    go_on.set()
+
+    wait_until(lambda: said == ["starting", "draining"], BEAT_BUSY / 2)
+    upkeep.stop(20)
 
 
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────

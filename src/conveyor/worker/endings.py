@@ -6,8 +6,6 @@ import os
 from types import TracebackType
 from typing import Any, Final
 
-import msgspec
-
 from conveyor import lifecycle, unbroken
 from conveyor.errors import PayloadError
 from conveyor.failures import after_error, failure_of
@@ -61,7 +59,7 @@ def raised(claim: Claim, plan: Plan, error: BaseException, *, worker: str, start
     outcome = after_error(claim, error, retry, worker=worker, started_at=started_at, ended_at=ended_at)
     # The frames hold the job's arguments, and this error would hold them until the next collection.
     error.__traceback__ = None
-    return _storable(outcome)
+    return outcome
 
 
 def unread(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
@@ -73,7 +71,7 @@ def unread(claim: Claim, plan: Plan, error: BaseException, *, worker: str, start
 
 def unreadable(claim: Claim, error: PayloadError, worker: str) -> Outcome:
     """A claim whose payload or options cannot be read: it never ran."""
-    return _storable(lifecycle.unreadable(claim, failure_of(error, claim, Reason.UNREADABLE, worker=worker)))
+    return lifecycle.unreadable(claim, failure_of(error, claim, Reason.UNREADABLE, worker=worker))
 
 
 def unknown(claim: Claim) -> Outcome:
@@ -111,22 +109,3 @@ def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
         inner = inner.tb_next
     return inner or traceback
-
-
-def _storable(outcome: Outcome) -> Outcome:
-    """The outcome with texts that any store can keep: half a surrogate pair has no UTF-8."""
-    failure = outcome.failure
-    if failure is not None:
-        message, traceback = _clean(failure.message), _clean(failure.traceback)
-        if message is not failure.message or traceback is not failure.traceback:
-            failure = msgspec.structs.replace(failure, message=message, traceback=traceback)
-            return msgspec.structs.replace(outcome, failure=failure)
-    return outcome
-
-
-def _clean(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="backslashreplace").decode()
-    return text

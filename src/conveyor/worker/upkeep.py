@@ -81,6 +81,7 @@ class Upkeep:
         if schedule is not None:
             self._due[schedule] = 0.0
         self._next_idle_beat = 0.0
+        self._has_news = False
         self._thread = essential("conveyor-upkeep", self._run)
 
     def start(self) -> None:
@@ -110,7 +111,7 @@ class Upkeep:
     def announce(self, state: str) -> None:
         """Say in the next heartbeat, which comes now, what the worker does: starting, running or draining."""
         self._health.state = state
-        self._due[self._beat] = self._next_idle_beat = 0.0
+        self._has_news = True
         self._wake.set()
 
     def know(self, types: Sequence[str]) -> None:
@@ -126,11 +127,13 @@ class Upkeep:
         while self._aftermaths:
             self._bury(self._aftermaths[0])
             self._aftermaths.popleft()
+        if self._has_news:
+            self._due[self._beat] = 0.0
         # In this order: leases are extended before others' are found to have lapsed.
         for duty, due in list(self._due.items()):
             if time.monotonic() >= due:
                 self._due[duty] = time.monotonic() + duty()
-        return max(0.0, min(self._due.values()) - time.monotonic())
+        return 0.0 if self._has_news else max(0.0, min(self._due.values()) - time.monotonic())
 
     def _run(self) -> None:
         while not self._stopping.is_set() or self._aftermaths:
@@ -220,6 +223,9 @@ class Upkeep:
 
     def _beat(self) -> float:
         is_busy = any(child.slots.running() for child in self._children())
+        if self._has_news:
+            # What is announced from here on, while this beat is under way, is for the next one.
+            self._has_news, self._next_idle_beat = False, 0.0
         if not is_busy and time.monotonic() < self._next_idle_beat:
             return BEAT_BUSY
         wanted = self._driver.beat(self._health.record())
