@@ -48,7 +48,13 @@ class AsyncBridge:
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As `call`, for callers that need the future itself."""
-        return self._threads().submit(function, *args, **kwargs)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="conveyor-aio")
+            # Still under the lock, under which `close` takes the pool away: what has been taken in is run.
+            return self._pool.submit(function, *args, **kwargs)
 
     async def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
         """Store the jobs, all or none, and answer their ids in order; see `Driver.push`.
@@ -65,7 +71,7 @@ class AsyncBridge:
             starts, self._is_pushing = not self._is_pushing, True
         if starts:
             try:
-                self._threads().submit(self._push_waiting)
+                self.submit(self._push_waiting)
             except BaseException as error:  # noqa: BLE001 - told to everyone who waits, the caller below included
                 # No thread can be had: those who joined meanwhile must not wait for one.
                 with self._lock:
@@ -79,14 +85,6 @@ class AsyncBridge:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True)
-
-    def _threads(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="conveyor-aio")
-            return self._pool
 
     def _push_waiting(self) -> None:
         """Push in rounds until nobody waits."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -144,10 +145,10 @@ def test_a_store_that_cannot_be_opened_is_told_to_everyone() -> None:
 
 
 def test_when_no_thread_can_be_had_everyone_is_told(bridge: AsyncBridge, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> Any:
+    def refuse(_function: object) -> Any:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(bridge, "_threads", refuse)
+    monkeypatch.setattr(bridge, "submit", refuse)
 
     async def push() -> list[Any]:
         return await asyncio.gather(*[bridge.push(jobs()) for _ in range(3)], return_exceptions=True)
@@ -264,6 +265,27 @@ def test_closing_ends_the_threads_and_the_next_call_starts_new_ones(bridge: Asyn
 
     assert not first.is_alive()
     assert asyncio.run(bridge.call(threading.current_thread)).is_alive()
+
+
+def test_a_call_that_races_with_closing_is_run(bridge: AsyncBridge) -> None:
+    stop = threading.Event()
+    usual = sys.getswitchinterval()
+
+    def close_again_and_again() -> None:
+        while not stop.is_set():
+            bridge.close()
+
+    closing = threading.Thread(target=close_again_and_again)
+    closing.start()
+    sys.setswitchinterval(1e-6)
+    try:
+        answers = [bridge.submit(int, "7").result(LONG) for _ in range(5000)]
+    finally:
+        sys.setswitchinterval(usual)
+        stop.set()
+        closing.join()
+
+    assert answers == [7] * 5000
 
 
 def test_a_forked_child_has_threads_of_its_own(app: Conveyor) -> None:
