@@ -141,12 +141,22 @@ class Conveyor(Pushes, Timetable, Operations):
         Raises:
             ConfigError, SchemaMismatch, StoreUnavailable: it cannot be opened.
         """
-        driver = self._driver
-        if driver is not None:
-            return driver
+        return self._driver or self.open()
+
+    def open(self, *, create: bool = True) -> Driver:
+        """Open the store now instead of when it is first asked for; again changes nothing.
+
+        Args:
+            create: make the store's file if there is none; without, that is StoreUnavailable.
+
+        Raises:
+            ConfigError, SchemaMismatch, StoreUnavailable: it cannot be opened.
+        """
         with self._lock:
             if self._driver is None:
-                self._driver = open_driver(self.url, clock=self.clock, aging=self._aging, retention=self._retention)
+                self._driver = open_driver(
+                    self.url, clock=self.clock, aging=self._aging, retention=self._retention, create=create
+                )
             return self._driver
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Generator
@@ -75,4 +77,22 @@ def test_a_worker_that_waits_for_its_store_can_be_stopped(bench: Bench) -> None:
     tree = bench.worker()
     wait_until(lambda: "cannot open the store" in tree.said)
 
+    assert tree.stop() == 0
+
+
+def test_a_child_that_begins_while_the_file_is_elsewhere_makes_no_other_and_waits(bench: Bench) -> None:
+    bench.push(jobs.add.call(1, 2))
+    tree = bench.worker()
+    wait_until(lambda: bench.counts().completed == 1)
+    path = bench.directory / "jobs.db"
+
+    path.rename(bench.directory / "elsewhere.db")
+    (child,) = tree.children
+    os.kill(child, signal.SIGKILL)
+    wait_until(lambda: "jobs.db is not there any more" in tree.said)
+    assert not path.exists()
+    (bench.directory / "elsewhere.db").rename(path)
+
+    (id,) = bench.push(jobs.add.call(3, 4))
+    assert bench.ended(id)[0].result == "7"
     assert tree.stop() == 0

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -209,6 +210,65 @@ def test_a_file_without_write_permission_is_named(tmp_path: Path) -> None:
 
     assert ran.stderr.startswith("StoreUnavailable: "), ran.stderr
     assert "conveyor.db cannot be opened; check that it is a file this user may read and write" in ran.stderr
+
+
+def test_a_directory_that_may_not_be_entered_is_named(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o000)
+    tmp_path.chmod(0o777)
+
+    ran = run_python(TRY_TO_PUSH.replace("sqlite:///conveyor.db", "sqlite:///closed/conveyor.db"), str(tmp_path))
+
+    assert ran.stderr.startswith("StoreUnavailable: closed/conveyor.db cannot be opened: Permission denied"), ran.stderr
+
+
+def test_a_file_that_is_not_to_be_made_is_missed(path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"conveyor\.db is not there any more; put it back"):
+        open_driver(f"sqlite:///{path}", create=False)
+    assert not path.exists()
+
+    opened(path).close()
+    open_driver(f"sqlite:///{path}", create=False).close()
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a?mode=ro.db", "a#b%20.db", "é.db"])
+def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+    driver = open_driver(f"sqlite:///{quote(str(tmp_path / name))}")
+
+    driver.push([job()])
+
+    assert ready(driver) == 1
+    assert (tmp_path / name).is_file()
+    driver.close()
+
+
+def test_a_program_may_leave_the_directory_of_its_relative_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    driver = open_driver("sqlite:///conveyor.db")
+
+    monkeypatch.chdir("there")
+    driver.push([job()])
+
+    assert ready(driver) == 1
+    assert list((tmp_path / "there").iterdir()) == []
+    driver.close()
+
+
+def test_a_relative_file_in_a_directory_that_was_removed_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    with pytest.raises(StoreUnavailable, match=r"the working directory was removed, and conveyor\.db would be in it"):
+        open_driver("sqlite:///conveyor.db")
+
+    driver = opened(tmp_path / "conveyor.db")
+    driver.push([job()])
+    driver.close()
 
 
 # ── a full disk ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -22,9 +22,17 @@ _MODULES: Final[dict[str, str]] = {
     "postgres": "conveyor.drivers.postgres",
 }
 
+_FILES: Final = frozenset({"sqlite"})
+"""Stores in a file, which opening makes."""
+
 
 def open_driver(
-    url: str, *, clock: Clock = system_clock, aging: Aging | None = None, retention: Retention | None = None
+    url: str,
+    *,
+    clock: Clock = system_clock,
+    aging: Aging | None = None,
+    retention: Retention | None = None,
+    create: bool = True,
 ) -> Driver:
     """Open the store that `url` names.
 
@@ -33,6 +41,7 @@ def open_driver(
         clock: answers the present moment in microseconds; for tests.
         aging: what a priority level is worth; 250 seconds unless given.
         retention: how long ended jobs are kept.
+        create: make the store's file if there is none; without, that is StoreUnavailable.
 
     Raises:
         ConfigError: the URL or one of its options cannot work.
@@ -48,7 +57,8 @@ def open_driver(
         known = ", ".join(f"{name}://" for name in _MODULES)
         raise ConfigError(f"the store URL {_without_secrets(url)!r} begins with no known scheme; known are {known}")
     opener: Callable[..., Driver] = importlib.import_module(module).open_url
-    return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention())
+    own = {"create": create} if scheme in _FILES else {}
+    return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention(), **own)
 
 
 def _without_secrets(url: str) -> str:

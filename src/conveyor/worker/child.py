@@ -78,11 +78,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _open(app: Conveyor) -> None:
-    """Open the store, however long it takes."""
+    """Open the store, however long it takes. The supervisor has had it open: a file that is missing comes back."""
     patience = Patience("open the store")
     while True:
         try:
-            app.driver.counts(())
+            app.open(create=False).counts(())
         except StoreError as error:
             from conveyor.errors import SchemaMismatch
 

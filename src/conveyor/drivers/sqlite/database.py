@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from conveyor import unbroken
 from conveyor.drivers.sqlite.schema import prepare
@@ -34,10 +35,14 @@ _OLDEST: Final = (3, 38, 0)  # ->> and STRICT
 
 
 class Database:
-    """The file of a driver. Safe to use from any thread; not across a fork."""
+    """The file of a driver. Safe to use from any thread; not across a fork.
 
-    def __init__(self, settings: SqliteSettings) -> None:
-        self.path: Final = settings.path
+    Args:
+        create: make the file if there is none.
+    """
+
+    def __init__(self, settings: SqliteSettings, *, create: bool = True) -> None:
+        self.path: Final = _absolute(settings.path)
         self._timeout: Final = settings.timeout
         self._writing: Final = Turn()
         self._reading: Final = Turn()
@@ -50,17 +55,19 @@ class Database:
         self._settings: Final = settings
         self._inode: tuple[int, int] | None = _NO_FILE
         self._is_closed = False
-        self._open()
+        self._open(create=create)
 
-    def _open(self) -> None:
-        """Connect to the file, which is created if there is none, and bring its schema up to date."""
+    def _open(self, *, create: bool) -> None:
+        """Connect to the file and bring its schema up to date."""
         _check_directory(self.path)
+        if not create and _inode_of(self.path) is None:
+            raise StoreUnavailable(f"{self.path} is not there any more; put it back, or start over with another file")
         try:
-            self._writer = self.patiently(self._connect)
+            self._writer = self.patiently(lambda: self._connect(create=create))
             self.patiently(lambda: prepare(self._open_writer(), self.path, share=self._settings.share))
             full = self._settings.durability == "full"
             self._open_writer().execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
-            self._reader = self.patiently(self._connect)
+            self._reader = self.patiently(lambda: self._connect(create=False))
             # The WAL and its index exist from the first read on: waiters watch them.
             self.patiently(lambda: self._open_reader().execute("SELECT count(*) FROM conveyor_paused").fetchone())
             self._inode = _inode_of(self.path)
@@ -187,7 +194,7 @@ class Database:
         if inode is None:
             raise StoreUnavailable(f"{self.path} was removed while it was open; put it back, or open the store again")
         self._disconnect()
-        self._open()
+        self._open(create=False)
 
     def _disconnect(self) -> None:
         # Forgotten first, so that no interrupt leaves a closed connection to be used.
@@ -211,10 +218,15 @@ class Database:
     def _closed(self) -> StoreUnavailable:
         return StoreUnavailable(f"the connection to {self.path} is closed; open the store again")
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, create: bool) -> sqlite3.Connection:
         # No waiting inside SQLite: see `patiently`. No implicit transactions: each operation opens its own.
         connection = sqlite3.connect(
-            self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+            f"file:{quote(os.fsencode(self.path))}?mode={'rwc' if create else 'rw'}",
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         try:
             # Fewer, larger checkpoints: half the writes at the price of a WAL of some 16 MiB.
@@ -224,6 +236,23 @@ class Database:
             connection.close()
             raise
         return connection
+
+
+def _absolute(path: Path) -> Path:
+    """The same file wherever the program goes; as it is where it can be reached from here only."""
+    try:
+        whole = path.absolute()
+    except FileNotFoundError:
+        raise StoreUnavailable(
+            f"the working directory was removed, and {path} would be in it; go to another one, or name the file in full"
+        ) from None
+    try:
+        whole.parent.stat()
+    except PermissionError:
+        return path
+    except OSError:  # told by who opens it
+        pass
+    return whole
 
 
 def _inode_of(path: Path) -> tuple[int, int] | None:
@@ -236,12 +265,12 @@ def _inode_of(path: Path) -> tuple[int, int] | None:
 
 def _check_directory(path: Path) -> None:
     directory = path.parent
-    if not directory.is_dir():
-        raise StoreUnavailable(f"there is no directory {directory} for {path.name}; create it, or name another file")
     try:
-        is_directory = path.is_dir()
-    except OSError as error:  # a name that is too long
+        has_directory, is_directory = directory.is_dir(), path.is_dir()
+    except OSError as error:  # a name that is too long, a directory that this user may not enter
         raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}; name another file") from error
+    if not has_directory:
+        raise StoreUnavailable(f"there is no directory {directory} for {path.name}; create it, or name another file")
     if is_directory:
         raise StoreUnavailable(f"{path} is a directory; name a file in the store URL")
     # SQLite keeps the WAL beside the file, so it needs the right to create files there.

@@ -20,8 +20,8 @@ from conveyor.times import Clock
 class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis):
     """`drivers.base.Driver` on one SQLite file."""
 
-    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:
-        super().__init__(Database(SqliteSettings.from_url(url)), clock, aging, retention)
+    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention, *, create: bool = True) -> None:
+        super().__init__(Database(SqliteSettings.from_url(url), create=create), clock, aging, retention)
         self.url = url
 
     def close(self) -> None:
@@ -29,12 +29,12 @@ class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis)
         self._watches.close()
 
 
-def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> Driver:
-    """Open the file that a `sqlite:` URL names; create it if there is none.
+def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention, create: bool = True) -> Driver:
+    """Open the file that a `sqlite:` URL names; with `create`, make it if there is none.
 
     Raises:
         ConfigError: the URL cannot work.
         SchemaMismatch: the file is not conveyor's, or of a newer release.
         StoreUnavailable: it cannot be opened, read or written.
     """
-    return SqliteDriver(url, clock, aging, retention)
+    return SqliteDriver(url, clock, aging, retention, create=create)
