@@ -30,6 +30,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app: str | None = None
 
 
+def here() -> Path:
+    """The working directory; `.` when it was removed, in which nothing is found."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()
+
+
 def read_settings(directory: Path | None = None) -> Settings:
     """`CONVEYOR_URL` and `CONVEYOR_APP`; what they leave open, `url` and `app` in `conveyor.toml`.
 
@@ -39,7 +47,7 @@ def read_settings(directory: Path | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or holds something else.
     """
-    found = read_file((directory or Path.cwd()) / FILE)
+    found = read_file((directory or here()) / FILE)
     # An empty variable is how shells and containers unset one.
     return Settings(
         url=os.environ.get(URL_VARIABLE) or found.get("url"), app=os.environ.get(APP_VARIABLE) or found.get("app")
@@ -84,16 +92,16 @@ _MISSING: Final = object()
 
 
 def _import(name: str, reference: str) -> object:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    directory = here()
+    if directory.is_absolute() and str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         # Only the module that was named: one that it imports in turn is its own affair, told below.
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"the app {reference!r}: there is no module {error.name!r} in {here} or on sys.path; "
+                f"the app {reference!r}: there is no module {error.name!r} in {directory} or on sys.path; "
                 "correct the name, or start from the project's directory"
             ) from error
         raise _unimportable(name, reference, error) from error

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -96,6 +97,44 @@ def test_a_reader_that_has_enough_is_left_in_peace(jobs: None) -> None:
 
         assert program.stderr.read() == ""
         assert program.wait(30) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("arguments", [("status",), ("jobs", "--json"), ("--help",), ("--version",)])
+def test_a_full_disk_where_the_output_goes_is_one_line(jobs: None, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30
+        )
+
+    assert answer.returncode == 1
+    assert answer.stderr == "conveyor: the output cannot be written: No space left on device\n"
+
+
+def test_in_a_directory_that_was_removed_only_what_would_be_in_it_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    open_driver(f"sqlite:///{tmp_path}/jobs.db").close()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    relative, made = run("status"), run("push", "t")
+    absolute = run("status", "--url", f"sqlite:///{tmp_path}/jobs.db")
+    pushed = run("push", "t", "--app", "shop:app")
+    checked = run("check", "--url", f"sqlite:///{tmp_path}/jobs.db")
+
+    assert (relative.returncode, relative.stdout) == (1, "")
+    assert relative.stderr.startswith("conveyor: there is no store at conveyor.db")
+    assert made.returncode == 1
+    assert "the working directory was removed, and conveyor.db would be in it" in made.stderr
+    assert "Traceback" not in made.stderr
+    assert (absolute.returncode, absolute.stderr) == (0, "Nothing has been pushed to this store yet.\n")
+    assert pushed.returncode == 1
+    assert pushed.stderr.startswith("conveyor: the app 'shop:app': there is no module 'shop'")
+    assert len(relative.stderr.splitlines()) == len(pushed.stderr.splitlines()) == 1
+    assert (checked.returncode, checked.stdout.splitlines()[0]) == (0, "ok: no conveyor.toml in .")
 
 
 def test_a_pipe_gets_plain_text_whose_words_line_up(jobs: None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,7 @@ from conveyor.cli.search import COUNTED, found
 from conveyor.cli.status import Look
 from conveyor.cli.store import Target
 from conveyor.cli.words import age, count
-from conveyor.config import FILE
+from conveyor.config import FILE, here
 from conveyor.drivers.base import Driver
 from conveyor.errors import ConveyorError
 from conveyor.records import Filter, JobStatus
@@ -42,7 +41,7 @@ def check(target: Target, *, json: bool) -> None:
     Looks only. Exits with 1 if there is a problem, after naming them all.
     """
     findings = Findings()
-    file = Path.cwd() / FILE
+    file = here() / FILE
     findings.fact(f"settings from {file}" if file.exists() else f"no {FILE} in {file.parent}")
     app = _check_app(target, findings)
     driver = _check_store(target, findings)

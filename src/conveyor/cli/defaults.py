@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final, cast
 
 from conveyor import config
@@ -40,7 +39,7 @@ def read_defaults(commands: Iterable[str]) -> dict[str, dict[str, Any]]:
     Raises:
         ConfigError: it cannot be read, is not TOML, or has a key that means nothing.
     """
-    file = Path.cwd() / config.FILE
+    file = config.here() / config.FILE
     settings = config.read_file(file)
     work = cast("dict[str, Any]", settings.pop(config.WORK, {}))
     unknown = [key for key in work if key not in WORK]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ INTERRUPTED: Final = 130
 """What shells answer for a program that Ctrl-C ended: 128 + SIGINT."""
 BROKEN_PIPE: Final = 141
 """Likewise for one that wrote into a closed pipe: 128 + SIGPIPE."""
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk says that takes no more."""
 
 
 class _Entry(NamedTuple):
@@ -108,9 +111,25 @@ class LazyGroup(click.Group):
             click.echo(err=True)  # The terminal has written ^C.
             raise click.exceptions.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            # The reader has enough (`| head`): nobody wants to hear of it, nor have the interpreter flush again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has enough (`| head`): nobody wants to hear of it.
+            _write_no_more()
             raise click.exceptions.Exit(BROKEN_PIPE) from None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it as a program; a disk that is full where stdout goes is an exit code too."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            _write_no_more()
+            click.echo(f"conveyor: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """Nor have the interpreter flush what is left, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import click
 from click.core import ParameterSource
 
-from conveyor.config import DEFAULT_URL, load_app
+from conveyor.config import DEFAULT_URL, here, load_app
 from conveyor.drivers.base import Driver
 from conveyor.errors import ConfigError
 
@@ -151,6 +151,6 @@ def require_file(url: str) -> None:
     path = Path(unquote(parts.path[1:]))
     if not path.exists():
         raise ConfigError(
-            f"there is no store at {path.absolute()}: nothing was pushed there yet, or this is another directory; "
+            f"there is no store at {here() / path}: nothing was pushed there yet, or this is another directory; "
             "name the store with --url, CONVEYOR_URL or url in conveyor.toml"
         )
