@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import secrets
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.25
 """Seconds between two tries for a lock that is held."""
-
-logger: Final = logging.getLogger("conveyor.lock")
 
 
 class Lock:
@@ -178,7 +175,7 @@ class Lock:
         except (LockLost, StoreError) as problem:
             if error is None:
                 raise
-            logger.warning("%s", problem)
+            _warn("%s", problem)
 
     def _give_back(self, trying: Future[bool]) -> None:
         if not trying.cancelled() and trying.exception() is None and trying.result():
@@ -235,16 +232,23 @@ class _Holding:
                 is_held = self._app.driver.renew_lock(self._record.name, self._record.owner, self._ttl)
             except StoreError as error:
                 if not self.is_valid:
-                    logger.warning("lock %r could not be renewed and is lost: %s", self._record.name, error)
+                    _warn("lock %r could not be renewed and is lost: %s", self._record.name, error)
                     return
                 pause = self._ttl / 10
                 continue
             if not is_held:
                 self._valid_until = 0.0
-                logger.warning("lock %r is lost: it was not renewed in time, or was released", self._record.name)
+                _warn("lock %r is lost: it was not renewed in time, or was released", self._record.name)
                 return
             self._valid_until = valid_until
             pause = self._ttl / 3
+
+
+def _warn(text: str, *words: object) -> None:
+    # Logging is slow to import, and most programs that take locks never lose one.
+    import logging
+
+    logging.getLogger("conveyor.lock").warning(text, *words)
 
 
 class _Turns:
