@@ -45,6 +45,25 @@ def test_a_running_job_is_marked_and_goes_on(driver: Driver) -> None:
     assert driver.counts(["a"])[0].by_priority[500].cancelled == 0
 
 
+def test_an_id_that_is_named_twice_gets_one_answer_twice(driver: Driver) -> None:
+    waiting, running = push_one(driver, "b"), push_one(driver, "a")
+    take_one(driver, "a")
+    unknown = an_id()
+
+    answers = driver.cancel([waiting, running, waiting, unknown, running, unknown])
+
+    assert answers == [
+        CancelAnswer.CANCELLED,
+        CancelAnswer.REQUESTED,
+        CancelAnswer.CANCELLED,
+        CancelAnswer.UNKNOWN,
+        CancelAnswer.REQUESTED,
+        CancelAnswer.UNKNOWN,
+    ]
+    assert driver.counts(["b"])[0].by_priority[500].cancelled == 1
+    check_counters(driver)
+
+
 def test_asking_again_changes_nothing(driver: Driver, clock: FakeClock) -> None:
     waiting, running = a_job("b"), a_job("a")
     driver.push([waiting, running])

@@ -148,7 +148,8 @@ class Driver(Protocol):
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         """Cancel each job, in order: a waiting one is CANCELLED at once; a running one is marked, see `beat`.
 
-        Asking again changes nothing. A job that has ended is left as it is, dead letters too.
+        Asking again changes nothing, and an id that is named twice gets one answer twice. A job that has ended is left
+        as it is, dead letters too.
         """
         ...
 

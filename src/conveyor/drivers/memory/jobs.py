@@ -168,7 +168,8 @@ class Jobs(Room):
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         with self._step() as (state, now):
-            return [self._cancel(state, job_id, now) for job_id in ids]
+            answers = {job_id: self._cancel(state, job_id, now) for job_id in dict.fromkeys(ids)}
+            return [answers[job_id] for job_id in ids]
 
     def _cancel(self, state: State, job_id: JobId, now: int) -> CancelAnswer:
         job = state.jobs.get(job_id)

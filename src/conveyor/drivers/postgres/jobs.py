@@ -142,8 +142,10 @@ class Jobs(Part):
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:
             return []
-        rows = self._database.run("cancel", {"ids": to_json(list(ids)), "now": self._now()})
-        return [CancelAnswer(word) for word in rows[0][0]]
+        asked = list(dict.fromkeys(ids))
+        ((words,),) = self._database.run("cancel", {"ids": to_json(asked), "now": self._now()})
+        answers = dict(zip(asked, map(CancelAnswer, words), strict=True))
+        return [answers[job_id] for job_id in ids]
 
 
 def _held(rows: list[tuple[Any, ...]], number: int) -> list[bool]:

@@ -57,4 +57,6 @@ class Jobs(Part):
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:
             return []
-        return [_CANCELLED[word] for word in self._run("cancel", joined(ids))]
+        asked = list(dict.fromkeys(ids))
+        answers = dict(zip(asked, self._run("cancel", joined(asked)), strict=True))
+        return [_CANCELLED[answers[job_id]] for job_id in ids]
