@@ -143,11 +143,12 @@ class Conveyor(Pushes, Timetable, Operations):
         """
         return self._driver or self.open()
 
-    def open(self, *, create: bool = True) -> Driver:
+    def open(self, *, create: bool = True, beside: object | None = None) -> Driver:
         """Open the store now instead of when it is first asked for; again changes nothing.
 
         Args:
             create: make the store's file if there is none; without, that is StoreUnavailable.
+            beside: your own connection to the file, whose open transaction is not waited for.
 
         Raises:
             ConfigError, SchemaMismatch, StoreUnavailable: it cannot be opened.
@@ -155,7 +156,12 @@ class Conveyor(Pushes, Timetable, Operations):
         with self._lock:
             if self._driver is None:
                 self._driver = open_driver(
-                    self.url, clock=self.clock, aging=self._aging, retention=self._retention, create=create
+                    self.url,
+                    clock=self.clock,
+                    aging=self._aging,
+                    retention=self._retention,
+                    create=create,
+                    beside=beside,
                 )
             return self._driver
 

@@ -95,7 +95,7 @@ def push_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | No
     hooks = app.hooks
     if hooks is not None:
         jobs = hooks.before_push(jobs)
-    ids = app.driver.push(jobs) if connection is None else app.driver.push(jobs, connection=connection)
+    ids = app.driver.push(jobs) if connection is None else app.open(beside=connection).push(jobs, connection=connection)
     if hooks is not None:
         hooks.after_push(jobs, ids)
     return [JobHandle(app, id) for id in ids]
@@ -108,7 +108,11 @@ async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: obje
     hooks = app.hooks
     if hooks is not None:
         jobs = await hooks.abefore_push(jobs)
-    ids = await app.aio.push(jobs) if connection is None else app.driver.push(jobs, connection=connection)
+    ids = (
+        await app.aio.push(jobs)
+        if connection is None
+        else app.open(beside=connection).push(jobs, connection=connection)
+    )
     if hooks is not None:
         await hooks.aafter_push(jobs, ids)
     return [JobHandle(app, id) for id in ids]

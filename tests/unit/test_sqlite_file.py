@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from conveyor import Conveyor
 from conveyor.drivers.base import STEP, Driver, Retention
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue, SchemaMismatch, StoreFull, StoreUnavailable
@@ -542,6 +543,46 @@ def test_a_push_in_the_callers_transaction_exists_when_it_commits(path: Path) ->
     assert (before, ready(driver)) == (0, 1)
     driver.close()
     mine.close()
+
+
+def test_a_first_push_in_the_callers_transaction_needs_the_tables_and_says_so_at_once(path: Path) -> None:
+    app = Conveyor(f"sqlite:///{path}?share=true")
+    work = app.job("work")(print)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE orders (id)")
+    connection.execute("INSERT INTO orders VALUES (1)")
+    assert connection.in_transaction
+
+    begun = time.monotonic()
+    with pytest.raises(
+        StoreUnavailable, match=r"cannot be made while .* transaction open; call app\.open\(\) before it"
+    ):
+        app.push(work.call(), connection=connection)
+    assert time.monotonic() - begun < 5
+
+    connection.rollback()
+    app.open()
+    connection.execute("INSERT INTO orders VALUES (1)")
+    app.push(work.call(), connection=connection)
+    connection.commit()
+    assert ready(app.driver) == 1
+    app.close()
+    connection.close()
+
+
+def test_a_first_push_in_the_callers_transaction_finds_tables_that_are_there(path: Path) -> None:
+    opened(path, "?share=true").close()
+    app = Conveyor(f"sqlite:///{path}?share=true")
+    work = app.job("work")(print)
+    connection = sqlite3.connect(path)
+    connection.execute("BEGIN IMMEDIATE")
+
+    app.push(work.call(), connection=connection)
+    connection.commit()
+
+    assert ready(app.driver) == 1
+    app.close()
+    connection.close()
 
 
 def test_a_push_in_the_callers_transaction_is_gone_when_it_rolls_back(path: Path) -> None:

@@ -33,6 +33,7 @@ def open_driver(
     aging: Aging | None = None,
     retention: Retention | None = None,
     create: bool = True,
+    beside: object | None = None,
 ) -> Driver:
     """Open the store that `url` names.
 
@@ -42,6 +43,7 @@ def open_driver(
         aging: what a priority level is worth; 250 seconds unless given.
         retention: how long ended jobs are kept.
         create: make the store's file if there is none; without, that is StoreUnavailable.
+        beside: the caller's own connection to the file; should its transaction be in the way, nobody waits for its end.
 
     Raises:
         ConfigError: the URL or one of its options cannot work.
@@ -57,7 +59,7 @@ def open_driver(
         known = ", ".join(f"{name}://" for name in _MODULES)
         raise ConfigError(f"the store URL {_without_secrets(url)!r} begins with no known scheme; known are {known}")
     opener: Callable[..., Driver] = importlib.import_module(module).open_url
-    own = {"create": create} if scheme in _FILES else {}
+    own = {"create": create, "beside": beside} if scheme in _FILES else {}
     return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention(), **own)
 
 

@@ -39,9 +39,10 @@ class Database:
 
     Args:
         create: make the file if there is none.
+        beside: the caller's own connection; see `_prepare`.
     """
 
-    def __init__(self, settings: SqliteSettings, *, create: bool = True) -> None:
+    def __init__(self, settings: SqliteSettings, *, create: bool = True, beside: object | None = None) -> None:
         self.path: Final = _absolute(settings.path)
         self._timeout: Final = settings.timeout
         self._writing: Final = Turn()
@@ -55,16 +56,16 @@ class Database:
         self._settings: Final = settings
         self._inode: tuple[int, int] | None = _NO_FILE
         self._is_closed = False
-        self._open(create=create)
+        self._open(create=create, beside=beside)
 
-    def _open(self, *, create: bool) -> None:
+    def _open(self, *, create: bool, beside: object | None = None) -> None:
         """Connect to the file and bring its schema up to date."""
         _check_directory(self.path)
         if not create and _inode_of(self.path) is None:
             raise StoreUnavailable(f"{self.path} is not there any more; put it back, or start over with another file")
         try:
             self._writer = self.patiently(lambda: self._connect(create=create))
-            self.patiently(lambda: prepare(self._open_writer(), self.path, share=self._settings.share))
+            self._prepare(beside)
             full = self._settings.durability == "full"
             self._open_writer().execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._reader = self.patiently(lambda: self._connect(create=False))
@@ -77,6 +78,22 @@ class Database:
         except BaseException:
             self._disconnect()
             raise
+
+    def _prepare(self, beside: object | None) -> None:
+        """Bring the schema up to date; waits for others, but not for the thread that it holds up itself."""
+        try:
+            prepare(self._open_writer(), self.path, share=self._settings.share)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            if isinstance(beside, sqlite3.Connection) and beside.in_transaction:
+                raise StoreUnavailable(
+                    f"conveyor's tables are not in {self.path} yet, and cannot be made while your connection has a "
+                    "transaction open; call app.open() before it begins"
+                ) from error
+        else:
+            return
+        self.patiently(lambda: prepare(self._open_writer(), self.path, share=self._settings.share))
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = True) -> T:
         """Answer `work(writer)`, done in one transaction: committed at its end, rolled back when anything is raised.

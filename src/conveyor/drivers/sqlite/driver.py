@@ -20,8 +20,18 @@ from conveyor.times import Clock
 class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis):
     """`drivers.base.Driver` on one SQLite file."""
 
-    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention, *, create: bool = True) -> None:
-        super().__init__(Database(SqliteSettings.from_url(url), create=create), clock, aging, retention)
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        aging: Aging,
+        retention: Retention,
+        *,
+        create: bool = True,
+        beside: object | None = None,
+    ) -> None:
+        database = Database(SqliteSettings.from_url(url), create=create, beside=beside)
+        super().__init__(database, clock, aging, retention)
         self.url = url
 
     def close(self) -> None:
@@ -29,7 +39,9 @@ class SqliteDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis)
         self._watches.close()
 
 
-def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention, create: bool = True) -> Driver:
+def open_url(
+    url: str, *, clock: Clock, aging: Aging, retention: Retention, create: bool = True, beside: object | None = None
+) -> Driver:
     """Open the file that a `sqlite:` URL names; with `create`, make it if there is none.
 
     Raises:
@@ -37,4 +49,4 @@ def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention, crea
         SchemaMismatch: the file is not conveyor's, or of a newer release.
         StoreUnavailable: it cannot be opened, read or written.
     """
-    return SqliteDriver(url, clock, aging, retention, create=create)
+    return SqliteDriver(url, clock, aging, retention, create=create, beside=beside)
