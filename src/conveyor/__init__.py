@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from conveyor.job_type import JobType
     from conveyor.leases import LeasedPayload
     from conveyor.locks import Lock
+    from conveyor.measures import Memory
+    from conveyor.metrics import Figures, JobFigures, Metrics, Spread
     from conveyor.middleware import Middleware
     from conveyor.options import JobMetadata
     from conveyor.payload import JobCall, JobPayload
@@ -83,12 +85,14 @@ __all__ = [
     "Encrypted",
     "ExponentialBackoff",
     "Failure",
+    "Figures",
     "GiveUp",
     "InvalidValue",
     "Job",
     "JobCall",
     "JobCancelled",
     "JobFailed",
+    "JobFigures",
     "JobHandle",
     "JobId",
     "JobMetadata",
@@ -103,6 +107,8 @@ __all__ = [
     "LockLost",
     "LockRecord",
     "LockTimeout",
+    "Memory",
+    "Metrics",
     "Middleware",
     "NewJob",
     "NoCurrentJob",
@@ -126,6 +132,7 @@ __all__ = [
     "SchemaMismatch",
     "Signed",
     "Snooze",
+    "Spread",
     "StoreError",
     "StoreFull",
     "StoreUnavailable",
@@ -177,6 +184,11 @@ _HOMES: Final = {
     "JobType": "conveyor.job_type",
     "LeasedPayload": "conveyor.leases",
     "Lock": "conveyor.locks",
+    "Memory": "conveyor.measures",
+    "Figures": "conveyor.metrics",
+    "JobFigures": "conveyor.metrics",
+    "Metrics": "conveyor.metrics",
+    "Spread": "conveyor.metrics",
     "Middleware": "conveyor.middleware",
     "JobMetadata": "conveyor.options",
     "JobCall": "conveyor.payload",

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from conveyor.context import current_job
+from conveyor.drivers.base import Driver
 from conveyor.errors import InvalidValue, LockLost, LockTimeout, NoCurrentJob, StoreError
 from conveyor.job_lock import check_lock_name
 from conveyor.payload import positive
@@ -89,7 +90,7 @@ class Lock:
             raise InvalidValue(
                 f"lock {self.name!r} is acquired by this object already; make another one to wait for it"
             )
-        holding = _Holding.take(self._app, self.name, self._ttl)
+        holding = _Holding.take(self._app.driver, self.name, self._ttl)
         if holding is None:
             return False
         self._holding = holding
@@ -185,8 +186,8 @@ class Lock:
 class _Holding:
     """One acquisition, and the thread that renews it."""
 
-    def __init__(self, app: Conveyor, record: LockRecord, ttl: float, valid_until: float) -> None:
-        self._app = app
+    def __init__(self, driver: Driver, record: LockRecord, ttl: float, valid_until: float) -> None:
+        self._driver = driver
         self._record = record
         self._ttl = ttl
         self._valid_until = valid_until
@@ -195,11 +196,11 @@ class _Holding:
         self._thread = threading.Thread(target=self._renew, name=f"conveyor-lock-{record.name}", daemon=True)
 
     @classmethod
-    def take(cls, app: Conveyor, name: str, ttl: float) -> _Holding | None:
+    def take(cls, driver: Driver, name: str, ttl: float) -> _Holding | None:
         # From before the question: whatever the store's answer took, the lock ends no sooner than this.
         valid_until = _now() + ttl
-        record = app.driver.acquire_lock(name, _owner(), ttl)
-        return None if record is None else cls(app, record, ttl, valid_until)
+        record = driver.acquire_lock(name, _owner(), ttl)
+        return None if record is None else cls(driver, record, ttl, valid_until)
 
     def start(self) -> None:
         self._thread.start()
@@ -222,14 +223,14 @@ class _Holding:
             # It may be about to renew what is released here.
             self._thread.join()
         was_valid, self._valid_until = self.is_valid, 0.0
-        return self._app.driver.release_lock(self._record.name, self._record.owner) and was_valid
+        return self._driver.release_lock(self._record.name, self._record.owner) and was_valid
 
     def _renew(self) -> None:
         pause = self._ttl / 3
         while not self._ended.wait(pause):
             valid_until = _now() + self._ttl
             try:
-                is_held = self._app.driver.renew_lock(self._record.name, self._record.owner, self._ttl)
+                is_held = self._driver.renew_lock(self._record.name, self._record.owner, self._ttl)
             except StoreError as error:
                 if not self.is_valid:
                     _warn("lock %r could not be renewed and is lost: %s", self._record.name, error)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+SPANS: Final = (1, 60, 1440)
+"""Minutes: what metrics are kept by, the shorter the shorter."""
 
 
 class Memory(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -1,136 +1,208 @@
-"""Durations in logarithmic buckets: what makes the measurements of many workers add up, and percentiles cheap.
-
-Buckets grow by a twenty-fifth, so that a percentile is at most 2 % off whatever the durations are, and a job type has
-about 700 of them between a microsecond and ten days. (The idea: DDSketch, Masson, Rim and Lee 2019, VLDB 12.)
-"""
+"""Metrics: how many jobs ran, how long they took and waited, how often they failed, what memory they needed."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+from uuid import UUID
 
-from conveyor.measures import JobMetrics
-from conveyor.times import SECOND
+import msgspec
 
-GROWTH: Final = 1.04
-"""Each bucket is this much wider than the one before."""
+from conveyor.drivers.base import METRICS_KEPT
+from conveyor.errors import InvalidValue, JobNotFound
+from conveyor.ids import job_id
+from conveyor.measures import SPANS, JobMetrics, Memory
+from conveyor.records import JobId, JobStatus
+from conveyor.sketch import mean, percentile
+from conveyor.times import SECOND, moment, seconds
 
-MINUTE: Final = 60 * SECOND
-"""Microseconds."""
+if TYPE_CHECKING:
+    from conveyor.app import Conveyor
 
-_PER_LOG: Final = 1 / math.log(GROWTH)
-_log = math.log
+Window = Literal["minute", "hour", "day"] | float | timedelta
+"""How far back to look: a word, or seconds, or a timedelta; in whole minutes up to 3 hours, then hours, then days."""
 
-
-def bucket_of(duration_us: int) -> int:
-    """The bucket of a duration in microseconds; 0 holds everything up to one microsecond."""
-    return math.ceil(_log(duration_us) * _PER_LOG) if duration_us > 1 else 0
-
-
-def duration_of(bucket: int) -> float:
-    """The duration, in microseconds, that stands for all of a bucket: at most 2 % off any of them."""
-    return 2 * GROWTH**bucket / (GROWTH + 1) if bucket else 1.0
+_WORDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
+_MINUTE: Final = 60 * SECOND
 
 
-def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The duration, in microseconds, that `share` (0 to 1) of the runs did not exceed; `None` without runs."""
-    total = sum(buckets.values())
-    if not total:
-        return None
-    rank = max(1, math.ceil(share * total))
-    for bucket in sorted(buckets):
-        rank -= buckets[bucket]
-        if rank <= 0:
-            return duration_of(bucket)
-    raise AssertionError  # pragma: no cover - the counts of all buckets are the total
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How durations are spread, in seconds; percentiles and the maximum are at most 2 % off. `None` without runs."""
+
+    average: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    maximum: float | None
 
 
-def merge(metrics: Iterable[JobMetrics]) -> list[JobMetrics]:
-    """One record for each minute, type and queue, added up field by field; by minute, type, queue."""
-    sums: dict[tuple[int, str, str], Tally] = {}
-    for one in metrics:
-        sums.setdefault((one.minute, one.type, one.queue), Tally()).add(one)
-    return [sums[key].metrics(*key) for key in sorted(sums)]
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that ended within a window, of a job type or a queue, or of all together."""
+
+    type: str | None
+    """`None` for all types together."""
+    queue: str | None
+    window: float
+    """Seconds: the time in which these were counted, until now."""
+    executions: int
+    completed: int
+    failed: int
+    """Runs that raised or timed out, whether they were retried or not."""
+    retried: int
+    success_rate: float | None
+    """From 0 to 1; `None` without executions."""
+    throughput: float
+    """Executions a second."""
+    run: Spread
+    wait: Spread
+    """From when jobs were due until they began."""
+    average_memory: float | None
+    """Mean of the peaks of those runs that were measured, in bytes, at most 2 % off."""
+    peak_memory: float | None
+    """The greatest of these peaks."""
 
 
-class Tally:
-    """Runs of one type in one queue, being counted."""
+class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One job in numbers: durations in seconds, of its last attempt."""
 
-    __slots__ = ("buckets", "completed", "duration_us", "failed")
+    id: JobId
+    status: JobStatus
+    attempts: int
+    """How often it was claimed."""
+    failures: int
+    execution_time: float | None
+    """`None` until it has ended."""
+    wait_time: float | None
+    """From when it was due until it began; `None` until then."""
+    last_attempt: datetime | None
+    memory: Memory | None
+    """Resident bytes of its process before, after and at the peak of the run, if that was measured."""
 
-    def __init__(self) -> None:
-        self.completed = 0
-        self.failed = 0
-        self.duration_us = 0
-        self.buckets: dict[int, int] = {}
 
-    def runs(self, durations_us: Sequence[int], *, failed: bool) -> None:
-        """Count runs that ended alike."""
-        if failed:
-            self.failed += len(durations_us)
-        else:
-            self.completed += len(durations_us)
-        self.duration_us += sum(durations_us)
-        buckets = self.buckets
-        # Short jobs take the same few microseconds again and again.
-        for duration, runs in Counter(durations_us).items():
-            bucket = bucket_of(duration)
-            buckets[bucket] = buckets.get(bucket, 0) + runs
+class Metrics:
+    """What workers have measured; `Conveyor.metrics`. Runs are counted when they end, about a second later."""
 
-    def add(self, other: JobMetrics) -> None:
-        """Count what somebody else has counted."""
-        self.completed += other.completed
-        self.failed += other.failed
-        self.duration_us += other.duration_us
-        for bucket, runs in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + runs
+    def __init__(self, app: Conveyor) -> None:
+        self._app: Final = app
 
-    def metrics(self, minute: int, type: str, queue: str) -> JobMetrics:
-        return JobMetrics(
-            minute=minute,
-            type=type,
-            queue=queue,
-            completed=self.completed,
-            failed=self.failed,
-            duration_us=self.duration_us,
-            buckets=dict(self.buckets),
+    def __repr__(self) -> str:
+        return f"<metrics of {self._app!r}>"
+
+    def total(self, window: Window = "hour", *, type: str | None = None, queue: str | None = None) -> Figures:
+        """All runs within the window, or those of a type, a queue, or both."""
+        found, elapsed = self._read(window, type, queue)
+        return _figures(found, elapsed, type, queue)
+
+    def types(self, window: Window = "hour", *, queue: str | None = None) -> Sequence[Figures]:
+        """Each job type that ran within the window, by name."""
+        found, elapsed = self._read(window, None, queue)
+        names = sorted({one.type for one in found})
+        return [_figures([one for one in found if one.type == name], elapsed, name, queue) for name in names]
+
+    def queues(self, window: Window = "hour", *, type: str | None = None) -> Sequence[Figures]:
+        """Each queue that jobs ran from within the window, by name."""
+        found, elapsed = self._read(window, type, None)
+        names = sorted({one.queue for one in found})
+        return [_figures([one for one in found if one.queue == name], elapsed, type, name) for name in names]
+
+    def job(self, id: JobId | UUID | str) -> JobFigures:
+        """One job.
+
+        Raises:
+            JobNotFound: no such job is kept.
+        """
+        found = self._app.driver.get([job_id(id)])[0]
+        if found is None:
+            raise JobNotFound(id)
+        started, ended = found.started_at, found.finished_at
+        return JobFigures(
+            id=found.id,
+            status=found.status,
+            attempts=found.attempt,
+            failures=found.failures,
+            execution_time=None if started is None or ended is None else (ended - started) / SECOND,
+            wait_time=None if started is None else max(0, started - found.due_at) / SECOND,
+            last_attempt=None if started is None else moment(started),
+            memory=found.memory,
         )
 
+    # ── async ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-class Measurements:
-    """What one process has measured and not yet stored."""
+    async def atotal(self, window: Window = "hour", *, type: str | None = None, queue: str | None = None) -> Figures:
+        """As `total`."""
+        return await self._app.aio.call(self.total, window, type=type, queue=queue)
 
-    def __init__(self) -> None:
-        self._minute = 0
-        self._tallies: dict[tuple[str, str], Tally] = {}
-        self._closed: list[JobMetrics] = []
+    async def atypes(self, window: Window = "hour", *, queue: str | None = None) -> Sequence[Figures]:
+        """As `types`."""
+        return await self._app.aio.call(self.types, window, queue=queue)
 
-    def runs(self, type: str, queue: str, minute: int, durations_us: Sequence[int], *, failed: bool) -> None:
-        """Count runs that ended alike in this minute (since 1970), each after so many microseconds."""
-        if minute != self._minute:
-            self._closed += self._open()
-            self._minute = minute
-        tally = self._tallies.get((type, queue))
-        if tally is None:
-            tally = self._tallies[type, queue] = Tally()
-        tally.runs(durations_us, failed=failed)
+    async def aqueues(self, window: Window = "hour", *, type: str | None = None) -> Sequence[Figures]:
+        """As `queues`."""
+        return await self._app.aio.call(self.queues, window, type=type)
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._tallies and not self._closed
+    async def ajob(self, id: JobId | UUID | str) -> JobFigures:
+        """As `job`."""
+        return await self._app.aio.call(self.job, id)
 
-    def take(self) -> list[JobMetrics]:
-        """All of it, to be stored; counting starts anew."""
-        taken = merge(self._closed + self._open())
-        self._closed = []
-        return taken
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def put_back(self, metrics: list[JobMetrics]) -> None:
-        """What could not be stored, to be taken again."""
-        self._closed += metrics
+    def _read(self, window: Window, type: str | None, queue: str | None) -> tuple[list[JobMetrics], float]:
+        """What was recorded in the window, and how many seconds it covers."""
+        length = _seconds(window)
+        # The shortest span that is kept long enough.
+        span = next(span for span in SPANS if length <= METRICS_KEPT[span])
+        now = self._app.driver.now()
+        minutes = max(1, -int(-length // 60))
+        # As many whole spans, the present one included, which is not over yet.
+        until = now // _MINUTE // span * span + span
+        since = until - -(-minutes // span) * span
+        found = self._app.driver.read_metrics(since=since, until=until, span=span)
+        chosen = [one for one in found if type in (None, one.type) and queue in (None, one.queue)]
+        return chosen, (now - since * _MINUTE) / SECOND
 
-    def _open(self) -> list[JobMetrics]:
-        tallies, self._tallies = self._tallies, {}
-        return [tally.metrics(self._minute, type, queue) for (type, queue), tally in tallies.items()]
+
+def _seconds(window: Window) -> float:
+    if isinstance(window, str):
+        if window not in _WORDS:
+            raise InvalidValue(f"window is {window!r}; give {', '.join(_WORDS)}, seconds or a timedelta")
+        return _WORDS[window]
+    length = seconds(window, "window")
+    if not length:
+        raise InvalidValue("window is 0; give a duration above 0")
+    return length
+
+
+def _figures(found: Iterable[JobMetrics], elapsed: float, type: str | None, queue: str | None) -> Figures:
+    whole = JobMetrics(minute=0, type=type or "", queue=queue or "")
+    for one in found:
+        whole = whole.added(one)
+    executions = whole.completed + whole.failed
+    peak = percentile(whole.memory, 1.0)
+    return Figures(
+        type=type,
+        queue=queue,
+        window=elapsed,
+        executions=executions,
+        completed=whole.completed,
+        failed=whole.failed,
+        retried=whole.retried,
+        success_rate=whole.completed / executions if executions else None,
+        throughput=executions / elapsed if elapsed > 0 else 0.0,
+        run=_spread(whole.duration_us, whole.buckets),
+        wait=_spread(whole.waited_us, whole.waits),
+        average_memory=mean(whole.memory),
+        peak_memory=peak,
+    )
+
+
+def _spread(sum_us: int, buckets: dict[int, int]) -> Spread:
+    count = sum(buckets.values())
+    shares = {name: percentile(buckets, share) for name, share in _SHARES}
+    return Spread(
+        average=sum_us / count / SECOND if count else None,
+        **{name: None if value is None else value / SECOND for name, value in shares.items()},
+    )
+
+
+_SHARES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("maximum", 1.0))

@@ -1,4 +1,4 @@
-"""What an application offers to whoever runs it: dead letters and locks, each made when it is first asked for."""
+"""What an application offers to whoever runs it: dead letters, locks, metrics, each made when it is first asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.dead_letters import DeadLetters
     from conveyor.locks import Lock
+    from conveyor.metrics import Metrics
 
 
 class Operations(ABC):
@@ -28,6 +29,13 @@ class Operations(ABC):
         from conveyor.dead_letters import DeadLetters
 
         return DeadLetters(self._conveyor)
+
+    @property
+    def metrics(self) -> Metrics:
+        """How many jobs ran, how long they took and waited, and how often they failed: by type, queue and time."""
+        from conveyor.metrics import Metrics
+
+        return Metrics(self._conveyor)
 
     def lock(self, name: str, *, ttl: Duration = 30, wait: Duration | None = 10) -> Lock:
         """A lock that one holder at a time has, over all processes that use this store: `with app.lock("import"):`.

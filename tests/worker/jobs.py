@@ -462,3 +462,8 @@ def exclusive_hang(path: str, key: str) -> None:
     note(path, str(os.getpid()))
     if current_job().attempt == 1:
         time.sleep(600)
+
+
+@app.job("take.memory")
+def take_memory(mebibytes: int) -> int:
+    return len(b"x" * (mebibytes << 20))

@@ -1,4 +1,4 @@
-"""Metrics and maintenance: what a worker does on the side."""
+"""Maintenance: what a worker does on the side."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import threading
 from collections.abc import Generator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from conveyor import Conveyor, JobStatus, Reason, metrics
+from conveyor import Conveyor, JobStatus, Reason
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
 from conveyor.maintenance import PAUSE, Tending, rescue
-from conveyor.measures import JobMetrics
 from conveyor.records import Claim, ClaimKey, NewJob, Outcome, WorkerRecord
 from conveyor.times import SECOND
 from conveyor.worker.health import Health
@@ -148,57 +145,3 @@ def test_what_is_announced_during_a_beat_is_said_by_the_next_one_at_once(driver:
 
     wait_until(lambda: said == ["starting", "draining"], BEAT_BUSY / 2)
     upkeep.stop(20)
-
-
-# ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@given(st.integers(min_value=0, max_value=10**12))
-def test_a_duration_is_within_two_percent_of_its_bucket(duration: int) -> None:
-    shown = metrics.duration_of(metrics.bucket_of(duration))
-
-    assert abs(shown - max(duration, 1)) <= 0.02 * max(duration, 1) + 1e-6
-
-
-@given(st.lists(st.integers(min_value=1, max_value=10**9), min_size=1), st.floats(min_value=0, max_value=1))
-def test_a_percentile_is_within_two_percent_of_the_true_one(durations: list[int], share: float) -> None:
-    tally = metrics.Tally()
-    for duration in durations:
-        tally.runs([duration], failed=False)
-
-    found = metrics.percentile(tally.buckets, share)
-
-    ranked = sorted(durations)
-    true = ranked[max(1, -int(-share * len(ranked) // 1)) - 1]
-    assert found is not None
-    assert abs(found - true) <= 0.0201 * true
-
-
-def test_without_runs_there_is_no_percentile() -> None:
-    assert metrics.percentile({}, 0.5) is None
-
-
-@given(st.lists(st.tuples(st.integers(1, 10**6), st.booleans(), st.integers(0, 2)), max_size=50))
-def test_measurements_of_many_workers_add_up(runs: list[tuple[int, bool, int]]) -> None:
-    together = metrics.Measurements()
-    apart = [metrics.Measurements() for _ in range(3)]
-
-    for duration, failed, worker in runs:
-        for measured in (together, apart[worker]):
-            measured.runs("t", "q", 5, [duration], failed=failed)
-
-    merged: list[JobMetrics] = metrics.merge(one for measured in apart for one in measured.take())
-    assert merged == together.take()
-    assert together.is_empty
-
-
-def test_measurements_are_kept_by_minute_and_can_be_put_back() -> None:
-    measured = metrics.Measurements()
-
-    measured.runs("t", "q", 0, [10], failed=False)
-    measured.runs("t", "q", 1, [10], failed=True)
-    taken = measured.take()
-    measured.put_back(taken)
-
-    assert [(one.minute, one.completed, one.failed) for one in taken] == [(0, 1, 0), (1, 0, 1)]
-    assert measured.take() == taken

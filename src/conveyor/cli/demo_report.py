@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from conveyor.cli.search import DEAD, found
 from conveyor.cli.table import Column, Table, plain
 from conveyor.cli.words import count, short_type, size, span
 from conveyor.drivers.base import Driver
-from conveyor.metrics import Tally, percentile
 from conveyor.records import Counts, Filter, JobStatus, StoredJob
+from conveyor.sketch import percentile
 from conveyor.times import SECOND, system_clock
 
 _ALL: Final = 1_000_000
@@ -38,20 +38,20 @@ class Report:
     directory: Path
     counts: Counts
     buckets: Mapping[int, int]
-    """How long all runs took, by bucket; see `metrics.py`."""
+    """How long all runs took, by bucket; see `sketch.py`."""
     completed: list[StoredJob]
     dead: list[StoredJob]
 
     @classmethod
     def of(cls, driver: Driver, directory: Path) -> Report:
         """Read it from the store; `directory` is where the files are."""
-        runs = Tally()
+        buckets: Counter[int] = Counter()
         for metrics in driver.read_metrics(since=0, until=system_clock() // _MINUTE + 2):
-            runs.add(metrics)
+            buckets.update(metrics.buckets)
         return cls(
             directory,
             total(driver.counts([QUEUE])[0]),
-            runs.buckets,
+            buckets,
             list(found(driver, Filter(queues=(QUEUE,), statuses=(JobStatus.COMPLETED,)), _ALL)),
             list(found(driver, Filter(queues=(QUEUE,), statuses=DEAD), _ALL)),
         )

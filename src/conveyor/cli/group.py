@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "show": _Entry("Look", "Show everything about one job."),
     "progress": _Entry("Look", "Watch how far jobs are, until they end."),
     "failed": _Entry("Look", "List the dead letters: jobs that failed for good."),
+    "metrics": _Entry("Look", "Show how many jobs ran, how long and how well."),
     "locks": _Entry("Look", "List locks and who holds them."),
     "check": _Entry("Look", "Find what is wrong with the set-up."),
     "retry": _Entry("Act", "Bring dead letters back to their queues."),

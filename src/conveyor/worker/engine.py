@@ -18,6 +18,7 @@ from conveyor.worker.essential import ABANDONED
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.guards import Alarm, Guard, SignalGuard, ThreadGuard
 from conveyor.worker.locks import JobLocks
+from conveyor.worker.memory import Gauge
 from conveyor.worker.messages import Begin, Frozen, Idle, Retiring
 from conveyor.worker.mix import Mix
 from conveyor.worker.plans import plans_of
@@ -76,7 +77,10 @@ class Engine:
             self._buffers.append(buffer)
             self._loop = LoopRunner(bench, buffer, settings.threads)
         self._alarm = Alarm() if settings.threads > 1 else None
-        self._runners = [Runner(bench, self._sync, slot, self._guard(slots, slot)) for slot in range(settings.threads)]
+        gauge = Gauge(runs_alone=settings.threads == 1)
+        self._runners = [
+            Runner(bench, self._sync, slot, self._guard(slots, slot), gauge) for slot in range(settings.threads)
+        ]
         shares = shares_of(settings, app)
         queues = Queues(app, shares, exclude=settings.exclude)
         self.queues: Final = tuple(queues.names)

@@ -6,6 +6,8 @@ import time
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from conveyor import hooks
 from conveyor.context import running
 from conveyor.errors import PayloadError, StoreError
@@ -15,6 +17,7 @@ from conveyor.worker import endings, events
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.guards import CANCELLED, Guard, timed_out
 from conveyor.worker.locks import Busy, JobLocks
+from conveyor.worker.memory import Gauge
 from conveyor.worker.plans import BILLION, Plan
 from conveyor.worker.store import Patience
 
@@ -94,11 +97,12 @@ class Bench:
 class Runner:
     """Runs what waits in a buffer, on the thread that calls `run`."""
 
-    def __init__(self, bench: Bench, buffer: Buffer, slot: int, guard: Guard) -> None:
+    def __init__(self, bench: Bench, buffer: Buffer, slot: int, guard: Guard, gauge: Gauge) -> None:
         self._bench = bench
         self._buffer = buffer
         self._slot = slot
         self.guard: Final = guard
+        self._gauge = gauge
 
     def run(self) -> None:
         """Run jobs until the buffer is closed and empty."""
@@ -154,6 +158,7 @@ class Runner:
         failed: BaseException | None = None
         is_read = False
         lock = ""
+        resident = self._gauge.begin(since) if since >= self._gauge.due else 0
         begun: list[Middleware] = []
         with running(claim, bench.app) as current:
             try:
@@ -185,6 +190,8 @@ class Runner:
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         else:
             outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        if resident:
+            outcome = replace(outcome, memory=self._gauge.end(resident))
         bench.end(self._slot, outcome, since)
 
 

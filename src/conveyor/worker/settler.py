@@ -15,7 +15,7 @@ from conveyor import lifecycle
 from conveyor.drivers.base import STEP, Driver
 from conveyor.errors import StoreError
 from conveyor.failures import failure_of
-from conveyor.metrics import MINUTE, Measurements
+from conveyor.measurements import MINUTE, Measurements
 from conveyor.records import ClaimKey, JobStatus, Outcome, Reason
 from conveyor.worker import events
 from conveyor.worker.essential import essential
@@ -31,7 +31,7 @@ METRICS_EVERY: Final = 1.0
 
 _RUNS_THAT_FAILED: Final = frozenset({Reason.FAILED, Reason.TIMED_OUT, Reason.GIVEN_UP})
 
-_Alike = tuple[str, str, int, bool | None]
+_Alike = tuple[str, str, int, JobStatus | None]
 """Runs that are counted together: their type, queue, minute, and whether they completed (`None`: not measured)."""
 
 _UNSETTLED: Final = "what its run came to could not be stored: "
@@ -176,7 +176,7 @@ class Settler:
 
     def _note(self, batch: list[Outcome], held: Sequence[bool], *, again: bool) -> None:
         """What the store has answered: into the log, the metrics and the estimates."""
-        durations: dict[_Alike, list[int]] = {}
+        runs: dict[_Alike, list[Outcome]] = {}
         logs_success = events.logger.isEnabledFor(logging.DEBUG)
         for outcome, is_held in zip(batch, held, strict=True):
             if not is_held:
@@ -193,21 +193,32 @@ class Settler:
             claim, failure = outcome.claim, outcome.failure
             self._failures += failure is not None
             counts = completed or (failure is not None and failure.reason in _RUNS_THAT_FAILED)
-            alike = (claim.type, claim.queue, ended_at // MINUTE, completed if counts else None)
-            if alike in durations:
-                durations[alike].append(ended_at - started_at)
+            alike = (claim.type, claim.queue, ended_at // MINUTE, outcome.status if counts else None)
+            if alike in runs:
+                runs[alike].append(outcome)
             else:
-                durations[alike] = [ended_at - started_at]
-        self._count(durations)
+                runs[alike] = [outcome]
+        self._count(runs)
 
-    def _count(self, durations: Mapping[_Alike, Sequence[int]]) -> None:
+    def _count(self, runs: Mapping[_Alike, Sequence[Outcome]]) -> None:
         """Add up runs that have ended."""
         of_type: dict[str, list[int]] = {}
-        for (type, queue, minute, completed), times in durations.items():
+        for (type, queue, minute, status), alike in runs.items():
+            times = [(outcome.ended_at or 0) - (outcome.started_at or 0) for outcome in alike]
             self._runs += len(times)
             of_type.setdefault(type, []).extend(times)
-            if completed is not None:
-                self._measured.runs(type, queue, minute, times, failed=not completed)
+            if status is not None:
+                tally = self._measured.tally(type, queue, minute)
+                tally.runs(
+                    times,
+                    # Machines' clocks may differ a little, and nothing begins before it is due.
+                    [max(0, (outcome.started_at or 0) - outcome.claim.due_at) for outcome in alike],
+                    failed=status is not JobStatus.COMPLETED,
+                    retried=status is JobStatus.RETRYING,
+                )
+                for outcome in alike:
+                    if outcome.memory is not None:
+                        tally.weigh(outcome.memory.peak)
         for type, times in of_type.items():
             self._estimates.learn(type, sum(times), len(times))
         self._tally(self._runs, self._failures)
