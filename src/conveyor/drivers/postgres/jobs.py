@@ -39,8 +39,7 @@ class Jobs(Part):
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:
             return []
-        statement = "push" if all(job.unique is None and job.slot is None for job in jobs) else "push_each"
-        parameters = {"jobs": to_json([self._row(job) for job in jobs]), "now": self._now()}
+        statement, parameters = self._pushing(jobs)
         if connection is None:
             rows = self._database.run(statement, parameters)
             self._pushes += 1
@@ -49,6 +48,30 @@ class Jobs(Part):
         else:
             rows = store_in(connection, self._database, statement, parameters)
         return rows[0][0] if statement == "push_each" else [job.id for job in jobs]
+
+    def _pushing(self, jobs: Sequence[NewJob]) -> tuple[str, dict[str, Any]]:
+        """The statement that stores these jobs, and its parameters."""
+        now = self._now()
+        if any(job.unique is not None or job.slot is not None for job in jobs):
+            return "push_each", {"jobs": to_json([self._row(job) for job in jobs]), "now": now}
+        if len(jobs) > 1:
+            return "push", {"jobs": to_json([self._row(job) for job in jobs]), "now": now}
+        (job,) = jobs
+        return "push_one", {
+            "id": job.id,
+            "queue": job.queue,
+            "type": job.type,
+            "priority": job.priority,
+            "payload": job.payload,
+            "options": job.options or None,
+            "run_at": job.run_at,
+            "delay": micros(job.delay),
+            "expires_at": job.expires_at,
+            "expires": None if job.expires is None else micros(job.expires),
+            "max_crashes": job.max_crashes,
+            "lift": self._aging.offsets[job.priority],
+            "now": now,
+        }
 
     def _row(self, job: NewJob) -> list[Any]:
         """The job as migrations/0003.sql wants it."""

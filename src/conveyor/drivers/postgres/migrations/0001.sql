@@ -32,7 +32,6 @@ CREATE TABLE job (
     note             text,
     errors           text[]                      -- each failure as JSON, oldest first
 ) WITH (
-    fillfactor = 95,
     -- The table lives by being vacuumed: soon, at full speed, and without the lock that giving pages back would take.
     autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_threshold = 10000, autovacuum_analyze_scale_factor = 0.1, vacuum_truncate = false

@@ -28,7 +28,8 @@ $$;
 
 -- Tell waiters of these queues that a job may be ready, or due earlier than they know: once a statement, and only if there
 -- are any, for transactions that notify commit one after the other.
-CREATE FUNCTION ring(queues text[], ready boolean) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION ring(queues text[], ready boolean) RETURNS void LANGUAGE plpgsql
+    SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     IF EXISTS (SELECT FROM waiter AS w
                 WHERE w.until > clock_timestamp() AND w.queues && ring.queues

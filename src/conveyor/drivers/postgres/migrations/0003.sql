@@ -9,8 +9,7 @@ CREATE FUNCTION push(jobs json, moment bigint) RETURNS void LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    stored uuid[]; queues text[]; priorities smallint[]; stages smallint[]; numbers bigint[];
-    kept uuid[];
+    stored uuid[]; kept uuid[]; queues text[]; some_ready boolean; counts tid[];
 BEGIN
     moment := coalesce(moment, clock());
     WITH given AS (
@@ -26,13 +25,15 @@ BEGIN
         SELECT id, queue, type, priority, payload, options, CASE WHEN run_at <= moment THEN 1 ELSE 0 END,
                greatest(run_at, moment), greatest(run_at, moment) + lift, moment, expires_at, max_crashes
           FROM given
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (id) DO NOTHING
         RETURNING id, queue, priority, stage
     ), counted AS (
-        SELECT queue, priority, stage, count(*) AS number FROM fresh GROUP BY queue, priority, stage
+        INSERT INTO counter (queue, priority, ready, delayed, pushed, last_at)
+        SELECT queue, priority, sum(stage), count(*) - sum(stage), count(*), moment FROM fresh GROUP BY queue, priority
+        RETURNING ctid, queue, ready
     )
-    SELECT (SELECT array_agg(id) FROM fresh), array_agg(queue), array_agg(priority), array_agg(stage), array_agg(number)
-      INTO stored, queues, priorities, stages, numbers
+    SELECT (SELECT array_agg(id) FROM fresh), array_agg(ctid), array_agg(queue), bool_or(ready > 0)
+      INTO stored, counts, queues, some_ready
       FROM counted;
     IF stored IS NULL THEN
         RETURN;
@@ -41,30 +42,48 @@ BEGIN
     kept := ARRAY(SELECT id FROM history WHERE id = ANY (stored) UNION ALL SELECT id FROM dead WHERE id = ANY (stored));
     IF kept <> '{}' THEN
         DELETE FROM job WHERE id = ANY (kept);
-        SELECT array_agg(queue), array_agg(priority), array_agg(stage), array_agg(number)
-          INTO queues, priorities, stages, numbers
-          FROM (SELECT queue, priority, stage, count(*) AS number FROM job WHERE id = ANY (stored) GROUP BY queue, priority, stage) AS c;
-        IF queues IS NULL THEN
-            RETURN;
-        END IF;
+        DELETE FROM counter WHERE ctid = ANY (counts);
+        INSERT INTO counter (queue, priority, ready, delayed, pushed, last_at)
+        SELECT queue, priority, sum(stage), count(*) - sum(stage), count(*), moment
+          FROM job WHERE id = ANY (stored) GROUP BY queue, priority;
     END IF;
-    PERFORM count_pushed(queues, priorities, stages, numbers, moment);
+    PERFORM ring(queues, some_ready);
 END
 $$;
 
--- Count jobs that were stored just now, and tell waiters: so many of each queue, priority and stage.
-CREATE FUNCTION count_pushed(queues text[], priorities smallint[], stages smallint[], numbers bigint[], moment bigint)
+-- One job without unique key and slot, as most applications push: the same in simple statements, in two thirds of the time.
+CREATE FUNCTION push_one(new_id uuid, in_queue text, of_type text, its_priority smallint, its_payload text, its_options text,
+                         run_at bigint, delay bigint, expiry bigint, expires bigint, crashes_allowed integer, lift bigint,
+                         moment bigint)
     RETURNS void LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
-#variable_conflict use_column
+DECLARE
+    ready_at bigint; its_stage smallint := 0;
 BEGIN
+    moment := coalesce(moment, clock());
+    ready_at := coalesce(run_at, moment + delay);
+    IF ready_at <= moment THEN
+        ready_at := moment;
+        its_stage := 1;
+    END IF;
+    INSERT INTO job (id, queue, type, priority, payload, options, stage, due, score, pushed_at, expires_at, max_crashes)
+    VALUES (new_id, in_queue, of_type, its_priority, its_payload, its_options, its_stage, ready_at, ready_at + lift, moment,
+            coalesce(expiry, moment + expires), crashes_allowed)
+        ON CONFLICT (id) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Looked for afterwards: an insert may have waited for the step in which its job ended.
+    IF EXISTS (SELECT FROM history WHERE id = new_id) OR EXISTS (SELECT FROM dead WHERE id = new_id) THEN
+        DELETE FROM job WHERE id = new_id;
+        RETURN;
+    END IF;
     INSERT INTO counter (queue, priority, ready, delayed, pushed, last_at)
-    SELECT queue, priority, coalesce(sum(number) FILTER (WHERE stage = 1), 0), coalesce(sum(number) FILTER (WHERE stage = 0), 0),
-           sum(number), moment
-      FROM unnest(queues, priorities, stages, numbers) AS t (queue, priority, stage, number)
-     GROUP BY queue, priority;
-    PERFORM ring(ARRAY(SELECT DISTINCT unnest(queues)), 1 = ANY (stages));
+    VALUES (in_queue, its_priority, its_stage, 1 - its_stage, 1, moment);
+    IF EXISTS (SELECT FROM waiter WHERE until > clock_timestamp()) THEN
+        PERFORM ring(ARRAY[in_queue], its_stage = 1);
+    END IF;
 END
 $$;
 
@@ -146,7 +165,11 @@ BEGIN
         answers := answers || coalesce(other, id_of_it);
     END LOOP;
     IF queues <> '{}' THEN
-        PERFORM count_pushed(queues, priorities, stages, array_fill(1::bigint, ARRAY[cardinality(queues)]), moment);
+        INSERT INTO counter (queue, priority, ready, delayed, pushed, last_at)
+        SELECT queue, priority, sum(stage), count(*) - sum(stage), count(*), moment
+          FROM unnest(queues, priorities, stages) AS t (queue, priority, stage)
+         GROUP BY queue, priority;
+        PERFORM ring(ARRAY(SELECT DISTINCT unnest(queues)), 1 = ANY (stages));
     END IF;
     RETURN answers;
 END

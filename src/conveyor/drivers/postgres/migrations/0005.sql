@@ -1,10 +1,11 @@
--- 0005: ending runs.
+-- 0005: ending runs. That a job is running is told by its lease here, for `stage = 2` would tempt the planner to read every running
+-- job for each claim.
 
 -- The most frequent end, in the shortest way: runs that returned, each as a JSON array: id, attempt, queue, priority, started_at,
 -- result, memory. Answers the positions (from 1) of those that still held their job.
 CREATE FUNCTION complete(outcomes json, moment bigint) RETURNS SETOF bigint LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
     moment := coalesce(moment, clock());
@@ -16,7 +17,7 @@ BEGIN
         OFFSET 0
     ), gone AS (
         DELETE FROM job USING given
-         WHERE job.id = given.id AND job.stage = 2 AND job.attempt = given.attempt AND job.queue = given.queue
+         WHERE job.id = given.id AND job.lease_until IS NOT NULL AND job.attempt = given.attempt AND job.queue = given.queue
            AND job.priority = given.priority
         RETURNING job.*, given.began, given.result, given.memory, given.n
     ), kept AS (
@@ -40,7 +41,7 @@ $$;
 -- outcome's position (from 1) and a job as `push` takes it. Answers the positions of those that still held their job.
 CREATE FUNCTION settle(outcomes json, follow_ups json, moment bigint) RETURNS SETOF bigint LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     held bigint[]; woken text[];
@@ -59,7 +60,7 @@ BEGIN
                     ELSE given.status END AS final,
                CASE WHEN given.held THEN 3 WHEN given.due > moment THEN 0 ELSE 1 END AS stage
           FROM given
-          JOIN job ON job.id = given.id AND job.stage = 2 AND job.attempt = given.attempt AND job.queue = given.queue
+          JOIN job ON job.id = given.id AND job.lease_until IS NOT NULL AND job.attempt = given.attempt AND job.queue = given.queue
                   AND job.priority = given.priority
            FOR UPDATE OF job
     ), again AS (
@@ -120,7 +121,7 @@ $$;
 -- Let the leases of claims that still hold end later, each as a JSON array: id, attempt. Answers the positions of those.
 CREATE FUNCTION extend(claims json, lease bigint, moment bigint) RETURNS SETOF bigint LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off SET synchronous_commit = off AS $$
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off SET synchronous_commit = off AS $$
 #variable_conflict use_column
 BEGIN
     moment := coalesce(moment, clock());
@@ -131,7 +132,7 @@ BEGIN
         OFFSET 0
     ), holding AS MATERIALIZED (
         -- In one order, so that two steps never wait for each other.
-        SELECT job.id, given.n FROM given JOIN job ON job.id = given.id AND job.stage = 2 AND job.attempt = given.attempt
+        SELECT job.id, given.n FROM given JOIN job ON job.id = given.id AND job.lease_until IS NOT NULL AND job.attempt = given.attempt
          ORDER BY job.id FOR UPDATE OF job
     ), extended AS (
         UPDATE job SET lease_until = moment + lease FROM holding WHERE job.id = holding.id
@@ -143,7 +144,7 @@ $$;
 -- Cancel jobs, one after the other; answers words in order: see `records.CancelAnswer`.
 CREATE FUNCTION cancel(ids json, moment bigint) RETURNS text[] LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     this uuid; its_stage smallint; answers text[] := '{}';
