@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conveyor.drivers.base import Retention
 from conveyor.drivers.postgres.database import Database
+from conveyor.drivers.postgres.diagnosis import Diagnosis
 from conveyor.drivers.postgres.jobs import Jobs
 from conveyor.drivers.postgres.look import Look
 from conveyor.drivers.postgres.people import People
@@ -16,7 +17,7 @@ from conveyor.priority import Aging
 from conveyor.times import Clock
 
 
-class PostgresDriver(Jobs, Time, Wait, Look, People, Shared, Schedules):
+class PostgresDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosis):
     """`drivers.base.Driver` on a PostgreSQL server."""
 
     def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:

@@ -117,9 +117,10 @@ class Jobs(Part):
         if not outcomes:
             return []
         # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
-        first: dict[int, int] = {}
+        first: dict[tuple[int, int, str, int], int] = {}
         for position, outcome in enumerate(outcomes):
-            first.setdefault(outcome.claim.id.int, position)
+            claim = outcome.claim
+            first.setdefault((claim.id.int, claim.attempt, claim.queue, claim.priority), position)
         chosen = outcomes if len(first) == len(outcomes) else [outcomes[position] for position in first.values()]
         if all(
             o.status is JobStatus.COMPLETED and o.note is None and o.failure is None and not o.follow_ups

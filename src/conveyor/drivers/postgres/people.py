@@ -7,9 +7,8 @@ from typing import Final
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.database import Rows
-from conveyor.drivers.postgres.diagnosis import Diagnosis
 from conveyor.drivers.postgres.look import conditions_of
-from conveyor.drivers.postgres.part import micros, to_array, to_json
+from conveyor.drivers.postgres.part import Part, micros, to_array, to_json
 from conveyor.records import Edits, Filter
 
 DELAYED_STAGE: Final = 0
@@ -17,7 +16,7 @@ READY_STAGE: Final = 1
 HELD_STAGE: Final = 3
 
 
-class People(Diagnosis):
+class People(Part):
     """The operations for people; their promises stand in `drivers/base.py`."""
 
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
@@ -58,17 +57,17 @@ class People(Diagnosis):
         return done
 
     def clear(self, queue: str) -> int:
-        now = self.now()
+        last: int = self._database.run("newest")[0][0]
         # In this order, so that what is promoted, or offered again, in the meantime is met there.
-        return sum(self._clear_stage(queue, stage, now) for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE))
+        return sum(self._clear_stage(queue, stage, last) for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE))
 
-    def _clear_stage(self, queue: str, stage: int, now: int) -> int:
-        some = {"queue": queue, "stage": stage, "now": now, "limit": STEP}
-        last: int = self._database.run("clear", some)[0][0]
-        cleared = last
-        while last == STEP:
-            last = self._database.run("clear", some)[0][0]
-            cleared += last
+    def _clear_stage(self, queue: str, stage: int, last: int) -> int:
+        some = {"queue": queue, "stage": stage, "last": last, "limit": STEP}
+        went: int = self._database.run("clear", some)[0][0]
+        cleared = went
+        while went == STEP:
+            went = self._database.run("clear", some)[0][0]
+            cleared += went
         return cleared
 
     def pause(self, queue: str) -> None:

@@ -58,8 +58,8 @@ BEGIN
 END
 $$;
 
--- Delete some waiting jobs of a queue in one stage, pushed until a moment; answer how many.
-CREATE FUNCTION clear(name text, its_stage smallint, until bigint, step integer) RETURNS integer LANGUAGE plpgsql
+-- Delete some waiting jobs of a queue in one stage, up to the last one in the order of pushing; answer how many.
+CREATE FUNCTION clear(name text, its_stage smallint, last_seq bigint, step integer) RETURNS integer LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
@@ -67,7 +67,7 @@ DECLARE
     cleared integer;
 BEGIN
     WITH chosen AS (
-        SELECT id FROM job WHERE stage = its_stage AND queue = name AND pushed_at <= until LIMIT step FOR UPDATE SKIP LOCKED
+        SELECT id FROM job WHERE stage = its_stage AND queue = name AND seq <= last_seq LIMIT step FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM job USING chosen WHERE job.id = chosen.id RETURNING job.id, job.priority
     ), silent AS (
