@@ -27,7 +27,7 @@ def test_every_script_has_a_header_and_a_caller(name: str) -> None:
 
     assert header[0].startswith(f"-- {name}.lua: ")
     assert [line[:8] for line in header if line.startswith(("-- in:", "-- out:"))] == ["-- in:  ", "-- out: "]
-    assert f'_run("{name}"' in CALLERS, f"nothing runs {name}.lua"
+    assert f'"{name}"' in CALLERS, f"nothing runs {name}.lua"
 
 
 @pytest.mark.parametrize("name", NAMES)

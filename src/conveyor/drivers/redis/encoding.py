@@ -81,32 +81,50 @@ def body(job: NewJob) -> bytes:
 
 def row(job: NewJob, queues: Names, types: Names, owner: int | None = None) -> tuple[Any, ...]:
     """What push.lua has to know of a job beside its body; `owner` is the place of the outcome that it follows."""
-    plain = (queues.place(job.queue), types.place(job.type), LEVELS[job.priority])
-    delay = micros(job.delay) if job.delay else None
-    run_at = None if job.run_at is None else min(job.run_at, _LATEST)
-    expires = None if job.expires is None else micros(job.expires)
-    expires_at = None if job.expires_at is None else max(-_LATEST, min(job.expires_at, _LATEST))
+    head = (queues.place(job.queue), types.place(job.type), LEVELS[job.priority])
     slot = job.slot
-    till = None if job.unique_until is Until.FINAL else job.unique_until
-    ttl = None if job.unique_ttl is None else micros(job.unique_ttl)
-    replaces = job.on_conflict is OnConflict.REPLACE or None
     # fmt: off
-    more = (delay, run_at, expires, expires_at, job.unique, slot and slot.name, slot and str(slot.at), owner, till, ttl,
-            replaces)
+    more = (
+        micros(job.delay) if job.delay else None,
+        None if job.run_at is None else min(job.run_at, _LATEST),
+        None if job.expires is None else micros(job.expires),
+        None if job.expires_at is None else max(-_LATEST, min(job.expires_at, _LATEST)),
+        job.unique, None if slot is None else f"{slot.at}:{slot.name}", owner,
+        None if job.unique_until is Until.FINAL else job.unique_until,
+        None if job.unique_ttl is None else micros(job.unique_ttl),
+        job.on_conflict is OnConflict.REPLACE or None,
+    )
     # fmt: on
-    return plain if more == _NOTHING else plain + more
+    return head if more == _NOTHING else (*head, more)
 
 
-_NOTHING: Final = (None,) * 11
+_PLAIN: Final = 3
+"""The length of a row that says nothing but queue, type and level."""
+
+_NOTHING: Final = (None,) * 10
 
 
-def pushed(jobs: Sequence[NewJob]) -> tuple[bytes, list[bytes], bytes]:
-    """What push.lua wants: the table of rows, and the ids with the bodies; then the ids alone."""
+def plain(job: NewJob) -> tuple[Any, ...] | None:
+    """What push_one.lua wants; `None` for a job that is more than a body, and due now."""
+    if (
+        job.delay
+        or job.unique is not None
+        or job.run_at is not None
+        or job.expires is not None
+        or job.expires_at is not None
+        or job.slot is not None
+    ):
+        return None
+    return job.queue, job.type, LEVELS[job.priority], job.id.bytes + body(job)
+
+
+def pushed(jobs: Sequence[NewJob]) -> tuple[str, bytes, list[bytes]]:
+    """The script that these jobs want, and what it wants: the table of rows, and the ids with the bodies."""
     queues, types = Names(), Names()
     rows = [row(job, queues, types) for job in jobs]
-    ids = [job.id.bytes for job in jobs]
-    bodies = [id + body(job) for id, job in zip(ids, jobs, strict=True)]
-    return pack((queues.list, types.list, rows)), bodies, b"".join(ids)
+    bodies = [job.id.bytes + body(job) for job in jobs]
+    script = "push_plain" if all(len(row) == _PLAIN for row in rows) else "push"
+    return script, pack((queues.list, types.list, rows)), bodies
 
 
 def settled(outcomes: Sequence[Outcome]) -> tuple[bytes, bytes, list[bytes]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP
-from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, pushed, settled
+from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, plain, pushed, settled
 from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
@@ -31,9 +31,11 @@ class Jobs(Part):
             )
         if not jobs:
             return []
-        table, bodies, ids = pushed(jobs)
-        answer = self._run("push", table, *bodies)
-        return [job.id for job in jobs] if answer == ids else ids_in(answer)
+        if len(jobs) == 1 and (arguments := plain(jobs[0])) and self._run("push_one", *arguments):
+            return [jobs[0].id]
+        script, table, bodies = pushed(jobs)
+        answer = self._run(script, table, *bodies)
+        return [job.id for job in jobs] if answer is None else ids_in(answer)
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         arguments = (max(0, min(limit, STEP)), micros(lease), worker, self._offsets, *queues)

@@ -1,19 +1,33 @@
-"""One connection to a server, over redis-py's: typed, and no more than the driver needs."""
+"""One connection to a server: redis-py makes it, and then steps aside, for its layers cost more than the rest of us."""
 
 from __future__ import annotations
 
 import select
-from typing import Any, Final
+import socket
+import ssl
+import struct
+import time
+from typing import Any, Final, cast
 
+import hiredis
+from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 
 from conveyor.drivers.redis.settings import RedisSettings
 
+_CHUNK: Final = 1 << 17
+"""Bytes read at a time."""
+
+_NOT_IN_TIME: Final = (BlockingIOError, TimeoutError)
+"""What the kernel's timeout is called, and Python's."""
+
+_pack: Final = cast("Any", hiredis).pack_command
+
 
 class Link:
-    """Connected when it is made. One thread at a time may use it.
+    """Connected when it is made. One thread at a time may use it. After an error that is no answer it is closed.
 
     Raises:
         redis.exceptions.RedisError, OSError: here, and by every method that speaks to the server.
@@ -22,14 +36,60 @@ class Link:
     def __init__(self, settings: RedisSettings) -> None:
         self._connection: Final[Any] = _connection(settings)
         self._connection.connect()
+        self._socket: Final[socket.socket] = self._connection._sock  # noqa: SLF001 - has no other name
+        self._timeout: Final = settings.timeout
+        self._reader: Final = hiredis.Reader(protocolError=exceptions.InvalidResponse, replyError=_error)
         self._poll: Final = select.poll()
-        self._poll.register(self._connection._sock, select.POLLIN)  # noqa: SLF001 - its own check makes a new poll each time
+        self._poll.register(self._socket, select.POLLIN)
+        if not isinstance(self._socket, ssl.SSLSocket):
+            # Kept by the kernel: Python's own timeout asks it before each call whether it may be made.
+            limit = struct.pack("ll", int(settings.timeout), round(settings.timeout % 1 * 1_000_000))
+            self._socket.settimeout(None)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def ask(self, *words: Any) -> Any:
-        """Send one command and read its answer. After an error that is no answer the link is closed."""
-        connection = self._connection
-        connection.send_packed_command(connection.pack_command(*words), check_health=False)
-        return connection.read_response(disable_decoding=True)
+        """Send one command and read its answer."""
+        try:
+            self._socket.sendall(_pack(words))
+        except BaseException as error:
+            self.close()
+            if isinstance(error, _NOT_IN_TIME):
+                raise exceptions.TimeoutError from error
+            raise
+        return self.read()
+
+    def read(self) -> Any:
+        """The next that the server says."""
+        reader = self._reader
+        answer = reader.gets()
+        if answer is False:
+            try:
+                answer = self._received()
+            except BaseException as error:
+                self.close()
+                if isinstance(error, _NOT_IN_TIME):
+                    raise exceptions.TimeoutError from error
+                raise
+        if isinstance(answer, exceptions.ResponseError):
+            raise answer
+        return answer
+
+    def _received(self) -> Any:
+        """The next answer, of which something is still to come."""
+        reader, deadline = self._reader, 0.0
+        while True:
+            received = self._socket.recv(_CHUNK)
+            if not received:
+                raise exceptions.ConnectionError("the server has closed the connection")
+            reader.feed(received)
+            answer = reader.gets()
+            if answer is not False:
+                return answer
+            # One that comes in drops has no more time than one that comes whole.
+            deadline = deadline or time.monotonic() + self._timeout
+            if time.monotonic() > deadline:
+                raise TimeoutError
 
     @property
     def has_ended(self) -> bool:
@@ -38,15 +98,25 @@ class Link:
 
     def hears(self, seconds: float) -> bool:
         """Whether the server says something within this time."""
-        return bool(self._connection.can_read(timeout=seconds))
-
-    def read(self) -> Any:
-        """What it says."""
-        return self._connection.read_response(disable_decoding=True)
+        if self._reader.has_data():
+            return True
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        return bool(self._poll.poll(seconds * 1000))
 
     def close(self) -> None:
         """Hang up. Safe to call twice."""
         self._connection.disconnect()
+
+
+_ERRORS: Final[dict[str, type[exceptions.ResponseError]]] = {
+    "NOSCRIPT": exceptions.NoScriptError,
+}
+
+
+def _error(message: str) -> exceptions.ResponseError:
+    """What the server answers instead of a reply."""
+    return _ERRORS.get(message.partition(" ")[0], exceptions.ResponseError)(message)
 
 
 def _connection(settings: RedisSettings) -> Any:

@@ -125,7 +125,7 @@ def _chunks(ids: Generator[bytes]) -> Generator[list[bytes]]:
 
 
 def _queue_counts(answer: Any) -> QueueCounts:
-    name, paused, oldest, flat = answer
+    name, paused, oldest, flat, ready = answer
     by_priority: dict[int, Counts] = {}
     last_activity = None
     for field, value in zip(flat[::2], flat[1::2], strict=True):
@@ -134,6 +134,9 @@ def _queue_counts(answer: Any) -> QueueCounts:
             last_activity = int(value)
         else:
             setattr(by_priority.setdefault(PRIORITIES[int(level)], Counts()), counter, int(value))
+    for level, number in enumerate(ready):
+        if number:
+            by_priority.setdefault(PRIORITIES[level], Counts()).ready = number
     return QueueCounts(
         queue=name.decode(),
         paused=bool(paused),

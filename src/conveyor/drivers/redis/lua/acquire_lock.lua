@@ -6,7 +6,7 @@ local known = call('HGET', B .. ':locks', ARGV[2])
 local fence, ends, at = 0, 0, nil
 if known then fence, ends, at = struct.unpack('>I7I8', known) end
 if ends > now then
-    if string.sub(known, at) ~= ARGV[3] then return false end
+    if sub(known, at) ~= ARGV[3] then return false end
 else
     fence = fence + 1
 end

@@ -5,7 +5,7 @@ local now = moment()
 local known = call('HGET', B .. ':locks', ARGV[2])
 if not known then return 0 end
 local fence, ends, at = struct.unpack('>I7I8', known)
-if ends <= now or string.sub(known, at) ~= ARGV[3] then return 0 end
+if ends <= now or sub(known, at) ~= ARGV[3] then return 0 end
 local left = tonumber(ARGV[4])
 call('HSET', B .. ':locks', ARGV[2], struct.pack('>I7I8', fence, left > 0 and now + left or 0) .. ARGV[3])
 return 1

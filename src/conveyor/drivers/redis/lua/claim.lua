@@ -16,24 +16,40 @@ if is_behind then
     return false
 end
 local claims, running, leases = {}, {}, {}
+local till = int(now + lease)
 for _, queue in ipairs(serving) do promote(queue, now, STEP) end
 for _, queue in ipairs(serving) do
     local ids, sources = coming(queue, limit - #claims, offsets)
     remove(sources)
-    for _, id in ipairs(ids) do
-        local record = load(id)
+    local taken = {[0] = 0, 0, 0, 0}
+    for place, record in ipairs(load_all(ids)) do
         if record then
-            local job = read(id, record)
-            local attempt = (job.past and job.past[ATTEMPT] or 0) + 1
-            claims[#claims + 1] = claim_of(job, attempt)
+            local id, attempt = ids[place], 1
+            local _, flags, _, kind, pushed, order, at = struct.unpack(HEAD, record)
+            local level = band(flags, 3)
+            local claim
+            if flags < HAS_DUE then
+                claim = claim_with(id, 1, 0, 0, pushed, pushed, level, queue, kind, sub(record, at))
+            else
+                local job = read(id, record)
+                attempt = (job.past and job.past[ATTEMPT] or 0) + 1
+                claim = claim_of(job, attempt)
+                if job.expires and not job.retrying then
+                    call('ZREM', B .. ':expiring:' .. queue, member_of(job))
+                end
+            end
+            claims[#claims + 1] = claim
             running[#running + 1] = id
-            running[#running + 1] = running_of(attempt, now, job.sequence, 0, worker)
-            leases[#leases + 1] = int(now + lease)
-            leases[#leases + 1] = member_of(job)
-            if job.expires and not job.retrying then call('ZREM', B .. ':expiring:' .. queue, member_of(job)) end
-            count(queue, job.level, 'ready', -1)
-            count(queue, job.level, 'processing', 1)
-            count(queue, job.level, 'popped', 1)
+            running[#running + 1] = running_of(attempt, now, order, 0, worker)
+            leases[#leases + 1] = till
+            leases[#leases + 1] = struct.pack('>I5', order) .. id
+            taken[level] = taken[level] + 1
+        end
+    end
+    for level = 0, 3 do
+        if taken[level] > 0 then
+            count(queue, level, 'processing', taken[level])
+            count(queue, level, 'popped', taken[level])
             active[queue] = true
         end
     end

@@ -1,6 +1,7 @@
 -- counts.lua: the counters of queues.
 -- in:  nothing; 1 for the queues that follow, 0 for all
--- out: for each its name, whether it is paused, since when its oldest ready job is so, its counters
+-- out: for each its name, whether it is paused, since when its oldest ready job is so, its counters, and of each level
+--      how many are ready
 local answer = {}
 
 local function first_of(queue)
@@ -15,15 +16,24 @@ local function first_of(queue)
     return oldest and int(oldest)
 end
 
+local function ready_in(queue)
+    local by_level = {}
+    for level = 0, 3 do
+        by_level[level + 1] = call('XLEN', B .. ':ready:' .. queue .. ':' .. level)
+                              + call('ZCARD', B .. ':again:' .. queue .. ':' .. level)
+    end
+    return by_level
+end
+
 local function add(name, queue)
     answer[#answer + 1] = {name, call('SISMEMBER', B .. ':paused', queue), first_of(queue) or '',
-                           call('HGETALL', B .. ':counts:' .. queue)}
+                           call('HGETALL', B .. ':counts:' .. queue), ready_in(queue)}
 end
 
 if ARGV[2] == '1' then
     for place = 3, #ARGV do
         local queue = number_of('queues', ARGV[place])
-        if queue then add(ARGV[place], queue) else answer[#answer + 1] = {ARGV[place], 0, '', {}} end
+        if queue then add(ARGV[place], queue) else answer[#answer + 1] = {ARGV[place], 0, '', {}, {0, 0, 0, 0}} end
     end
 else
     local numbers_by_name, names = names_of('queues')

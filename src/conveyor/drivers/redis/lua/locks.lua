@@ -6,6 +6,6 @@ local answer = {}
 local known = call('HGETALL', B .. ':locks')
 for place = 1, #known, 2 do
     local fence, ends, at = struct.unpack('>I7I8', known[place + 1])
-    if ends > now then answer[#answer + 1] = {known[place], string.sub(known[place + 1], at), fence, int(ends)} end
+    if ends > now then answer[#answer + 1] = {known[place], sub(known[place + 1], at), fence, int(ends)} end
 end
 return answer

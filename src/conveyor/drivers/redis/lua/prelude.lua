@@ -3,7 +3,7 @@
 -- out: local functions. A script ends with `finish(now)`, which writes the counters and wakes whoever waits.
 
 local B = KEYS[1]
-local call, floor, band, format = redis.call, math.floor, bit.band, string.format
+local call, floor, band, format, sub = redis.call, math.floor, bit.band, string.format, string.sub
 local STEP, MAX_ERRORS = 1000, 50 -- as in drivers/base.py
 
 -- The stages of a job's record. That it runs is no stage: `running` says so.
@@ -13,7 +13,7 @@ local READY, DELAYED, HELD, COMPLETED, CANCELLED, FAILED, EXPIRED = 'R', 'D', 'H
 local ATTEMPT, FAILURES, CRASHES, WORKER, STARTED, FINISHED, PLACE = 1, 2, 3, 4, 5, 6, 7
 local RESULT, REASON, NOTE, ERRORS, MEMORY = 8, 9, 10, 11, 12
 
--- Flags of a record, beside the level in its lowest two bits.
+-- Flags of a record, beside the level in its lowest two bits. Below HAS_DUE it has nothing but head and body.
 local HAS_DUE, HAS_EXPIRY, HAS_KEY, HAS_PAST, RETRYING = 4, 8, 16, 32, 64
 
 -- Moments are beyond what Lua writes as a whole number by itself.
@@ -112,13 +112,30 @@ local function second_of(id)
 end
 
 local function load(id)
-    return call('HGET', B .. ':job:' .. second_of(id), string.sub(id, 5))
+    return call('HGET', B .. ':job:' .. second_of(id), sub(id, 5))
+end
+
+-- Of many, false for one that is not kept.
+local function load_all(ids)
+    local records, from = {}, 1
+    while from <= #ids do
+        local second, fields, next_one = second_of(ids[from]), {}, from
+        repeat
+            fields[#fields + 1] = sub(ids[next_one], 5)
+            next_one = next_one + 1
+        until next_one > #ids or #fields == 4000 or second_of(ids[next_one]) ~= second
+        for place, record in ipairs(call('HMGET', B .. ':job:' .. second, unpack(fields))) do
+            records[from + place - 1] = record
+        end
+        from = next_one
+    end
+    return records
 end
 
 local seconds = {}
 local function save(id, record)
     local second = second_of(id)
-    call('HSET', B .. ':job:' .. second, string.sub(id, 5), record)
+    call('HSET', B .. ':job:' .. second, sub(id, 5), record)
     if not seconds[second] then
         call('ZADD', B .. ':seconds', second, second)
         seconds[second] = true
@@ -127,8 +144,10 @@ end
 
 -- A record is: stage, flags, queue, type, pushed, sequence, then what the flags say it has, then the body, which is the
 -- client's own: MessagePack of payload, options, max_crashes.
+local HEAD, HEAD_BYTES = '>c1BI3I3I7I5', 20
+
 local function read(id, record)
-    local stage, flags, queue, kind, pushed, place, at = struct.unpack('>c1BI3I3I7I5', record)
+    local stage, flags, queue, kind, pushed, place, at = struct.unpack(HEAD, record)
     local job = {id = id, stage = stage, level = band(flags, 3), queue = queue, type = kind, pushed = pushed,
                  sequence = place, due = pushed}
     if flags > 3 then
@@ -141,7 +160,7 @@ local function read(id, record)
         end
         job.retrying = band(flags, RETRYING) ~= 0
     end
-    job.body = string.sub(record, at)
+    job.body = sub(record, at)
     return job
 end
 
@@ -164,7 +183,7 @@ local function write(job)
         more = more .. cmsgpack.pack(job.past)
     end
     if job.retrying then flags = flags + RETRYING end
-    local head = struct.pack('>c1BI3I3I7I5', job.stage, flags, job.queue, job.type, job.pushed, job.sequence)
+    local head = struct.pack(HEAD, job.stage, flags, job.queue, job.type, job.pushed, job.sequence)
     save(job.id, head .. more .. job.body)
 end
 
@@ -185,7 +204,7 @@ local function member_of(job)
 end
 
 local function id_of(member)
-    return string.sub(member, 6)
+    return sub(member, 6)
 end
 
 local function place_of(job)
@@ -205,7 +224,6 @@ local function leave(job)
     local member = member_of(job)
     if job.stage == READY then
         if call('XDEL', key_of('ready', job), place_of(job)) == 0 then call('ZREM', key_of('again', job), member) end
-        count(job.queue, job.level, 'ready', -1)
     elseif job.stage == DELAYED then
         call('ZREM', B .. ':delayed:' .. job.queue, member)
         count(job.queue, job.level, 'delayed', -1)
@@ -229,7 +247,6 @@ local function enter(job, stage, is_new)
             call('ZADD', key_of('again', job), int(job.due), member_of(job))
         end
         woken[job.queue] = true
-        count(job.queue, job.level, 'ready', 1)
     elseif stage == DELAYED then
         member = member_of(job)
         call('ZADD', B .. ':delayed:' .. job.queue, int(job.due), member)
@@ -297,7 +314,7 @@ end
 -- Keep nothing of a job that has left its place.
 local function delete(job)
     local second = second_of(job.id)
-    call('HDEL', B .. ':job:' .. second, string.sub(job.id, 5))
+    call('HDEL', B .. ':job:' .. second, sub(job.id, 5))
     call('HDEL', B .. ':progress', job.id)
     thinned[second] = true
 end
@@ -353,7 +370,6 @@ local function promote(queue, now, limit)
             job.stage = READY
             write(job)
             count(queue, job.level, 'delayed', -1)
-            count(queue, job.level, 'ready', 1)
             woken[queue] = true
         end
     end
@@ -442,7 +458,7 @@ end
 
 local function read_running(running)
     local attempt, started, place, cancel, at = struct.unpack('>I4I7I5B', running)
-    return attempt, started, place, cancel, string.sub(running, at)
+    return attempt, started, place, cancel, sub(running, at)
 end
 
 -- Everything about these jobs, for people: id, record or nothing, what runs or nothing, the lease's end or nothing.
@@ -451,7 +467,7 @@ local function shown(ids)
     for _, id in ipairs(ids) do
         local record = load(id)
         local running = record and call('HGET', B .. ':running', id)
-        local lease = running and call('ZSCORE', B .. ':leases', string.sub(running, 12, 16) .. id)
+        local lease = running and call('ZSCORE', B .. ':leases', sub(running, 12, 16) .. id)
         answer[#answer + 1] = id
         answer[#answer + 1] = record
         answer[#answer + 1] = running
@@ -463,15 +479,19 @@ end
 -- The ids in a string that has nothing else.
 local function ids_in(joined)
     local ids = {}
-    for at = 1, #joined, 16 do ids[#ids + 1] = string.sub(joined, at, at + 15) end
+    for at = 1, #joined, 16 do ids[#ids + 1] = sub(joined, at, at + 15) end
     return ids
 end
 
 -- One claim as the client reads it: an array of ten, the last of them the body.
+local function claim_with(id, attempt, failures, crashes, pushed, due, level, queue, kind, body)
+    return '\154\196\16' .. id .. cmsgpack.pack(attempt, failures, crashes, pushed, due, level, queue, kind) .. body
+end
+
 local function claim_of(job, attempt)
     local past = job.past
-    return '\154\196\16' .. job.id .. cmsgpack.pack(attempt, past and past[FAILURES] or 0, past and past[CRASHES] or 0,
-                                                    job.pushed, job.due, job.level, job.queue, job.type) .. job.body
+    return claim_with(job.id, attempt, past and past[FAILURES] or 0, past and past[CRASHES] or 0, job.pushed, job.due,
+                      job.level, job.queue, job.type, job.body)
 end
 
 local function array_of(parts)
@@ -481,45 +501,45 @@ end
 -- The id of the job that is in the way of a new one with its unique key, by the rule that the new one brings; and
 -- whether that one waits and is to become what was pushed.
 local function rival_of(row, queue, now)
-    local unique, till, ttl = row[8], row[12], row[13]
+    local unique, till, ttl, replaces = row[5], row[8], row[9], row[10]
     local function counts(job)
         if till == 'start' and (call('HEXISTS', B .. ':running', job.id) == 1 or past_of(job)[ATTEMPT] > 0) then return false end
         return not ttl or now < job.pushed + ttl
     end
     local holder = call('HGET', B .. ':unique:' .. queue, unique)
-    if holder and not till and not ttl and not row[14] then return holder end
+    if holder and not till and not ttl and not replaces then return holder end
     local record = holder and load(holder)
     if record then
         local job = read(holder, record)
         if counts(job) then
-            local is_open = row[14] and not job.retrying and call('HEXISTS', B .. ':running', holder) == 0
+            local is_open = replaces and not job.retrying and call('HEXISTS', B .. ':running', holder) == 0
             return holder, is_open and job
         end
     end
     if till == 'success' then
         local under = buried_under(unique)
         local last = call('ZREVRANGEBYLEX', B .. ':buried:' .. queue, '[' .. under .. '\255', '[' .. under, 'LIMIT', 0, 1)[1]
-        record = last and load(string.sub(last, -16))
-        if record and counts(read(string.sub(last, -16), record)) then return string.sub(last, -16) end
+        record = last and load(sub(last, -16))
+        if record and counts(read(sub(last, -16), record)) then return sub(last, -16) end
     end
     return nil, nil, holder
 end
 
 -- When a new job becomes due, and when it expires.
 local function moments_of(row, now)
-    local due, expires = now, row[7]
-    if row[5] then
-        due = row[5]
-    elseif row[4] then
-        due = now + row[4]
+    local due, expires = now, row[4]
+    if row[2] then
+        due = row[2]
+    elseif row[1] then
+        due = now + row[1]
     end
-    if not expires and row[6] then expires = now + row[6] end
+    if not expires and row[3] then expires = now + row[3] end
     return due > now and due or now, expires
 end
 
-local function replace(job, row, kind, body, now)
+local function replace(job, row, level, kind, body, now)
     leave(job)
-    job.type, job.level, job.body = kind, row[3], body
+    job.type, job.level, job.body = kind, level, body
     job.due, job.expires = moments_of(row, now)
     local past = past_of(job)
     past[FAILURES], past[CRASHES], past[NOTE] = 0, 0, false
@@ -533,44 +553,42 @@ local function push(rows, queues, types, arguments, from, now, wanted)
     local answer = {}
     reserve(#rows)
     for place, row in ipairs(rows) do
-        local argument = arguments[from + place - 1]
-        local id = string.sub(argument, 1, 16)
-        local name = queues[row[1]]
+        local argument, level, more = arguments[from + place - 1], row[3], row[4]
+        local id, name, kind = sub(argument, 1, 16), queues[row[1]], types[row[2]]
         local queue = number_of('queues', name)
-        local unique, slot = row[8], row[9]
-        local body = string.sub(argument, 17)
-        local stands, holder
-        if (wanted and not wanted[row[11]]) or call('HEXISTS', B .. ':job:' .. second_of(id), string.sub(id, 5)) == 1 then
-            stands = id
-        elseif unique and queue then
-            local open
-            stands, open, holder = rival_of(row, queue, now)
-            if open then replace(open, row, number_of('types', types[row[2]], true), body, now) end
-        end
-        if not stands and slot then
-            slot = row[10] .. ':' .. slot
-            stands = call('HGET', B .. ':slots', slot)
-        end
-        if not stands then
-            queue = queue or number_of('queues', name, true)
-            local due, expires = moments_of(row, now)
-            local job = {id = id, level = row[3], queue = queue, type = number_of('types', types[row[2]], true), pushed = now,
-                         sequence = next_sequence(), due = due, expires = expires, unique = unique, body = body}
-            if holder and load(holder) then
-                local loser = read(holder, load(holder))
-                loser.unique = nil
-                write(loser)
+        answer[place] = id
+        more = more or {}
+        if (not wanted or wanted[more[7]]) and call('HEXISTS', B .. ':job:' .. second_of(id), sub(id, 5)) == 0 then
+            local body, unique, slot = sub(argument, 17), more[5], more[6]
+            local stands, open, holder
+            if unique and queue then
+                stands, open, holder = rival_of(more, queue, now)
+                if open then replace(open, more, level, number_of('types', kind, true), body, now) end
             end
-            if unique then call('HSET', B .. ':unique:' .. queue, unique, id) end
-            if slot then
-                call('HSET', B .. ':slots', slot, id)
-                call('ZADD', B .. ':slot-times', int(now), slot)
+            if not stands and slot then stands = call('HGET', B .. ':slots', slot) end
+            if stands then
+                answer[place] = stands
+            else
+                queue = queue or number_of('queues', name, true)
+                local due, expires = moments_of(more, now)
+                local job = {id = id, level = level, queue = queue, type = number_of('types', kind, true), pushed = now,
+                             sequence = next_sequence(), due = due, expires = expires, unique = unique, body = body}
+                local loser = holder and load(holder)
+                if loser then
+                    loser = read(holder, loser)
+                    loser.unique = nil
+                    write(loser)
+                end
+                if unique then call('HSET', B .. ':unique:' .. queue, unique, id) end
+                if slot then
+                    call('HSET', B .. ':slots', slot, id)
+                    call('ZADD', B .. ':slot-times', int(now), slot)
+                end
+                enter(job, due > now and DELAYED or READY, true)
+                count(queue, level, 'pushed', 1)
+                active[queue] = true
             end
-            enter(job, due > now and DELAYED or READY, true)
-            count(queue, job.level, 'pushed', 1)
-            active[queue] = true
         end
-        answer[place] = stands or id
     end
     return answer
 end

@@ -17,7 +17,7 @@ local function prune(ended, age, number)
     local pruned = 0
     for place, entry in ipairs(call('XRANGE', key, '-', '+', 'COUNT', STEP)) do
         if place <= excess or is_old(entry) then
-            local id = string.sub(entry[2][2], 1, 16)
+            local id = sub(entry[2][2], 1, 16)
             local record = load(id)
             local job = record and read(id, record)
             if job and job.past and int(job.past[PLACE] or 0) .. '-0' == entry[1] then
