@@ -122,6 +122,7 @@ def test_a_worker_started_again_under_its_name_does_not_take_its_predecessors_cl
     assert second.stop() == 0
 
 
+@pytest.mark.stores("sqlite")
 def test_a_child_that_waits_for_its_store_does_not_outlive_its_supervisor(bench: Bench) -> None:
     bench.push(jobs.note_slow.call(bench.path, "a", 30.0))
     tree = bench.worker(max_jobs=1)

@@ -28,6 +28,7 @@ GARBAGE: Final = {
 }
 
 
+@pytest.mark.stores("sqlite")
 @pytest.mark.parametrize("kind", GARBAGE)
 @pytest.mark.parametrize("column", ["payload", "options"])
 def test_a_raw_garbage_job_goes_to_the_dead_letters_with_its_bytes_and_the_others_run(

@@ -10,9 +10,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from conveyor import JobStatus
 from tests.worker import jobs
 from tests.worker.tree import Bench, wait_until
+
+pytestmark = pytest.mark.stores("sqlite")
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from conveyor import JobStatus
 from tests.worker import jobs
 from tests.worker.tree import Bench, Tree, wait_until
 
+pytestmark = pytest.mark.stores("sqlite")
+
 
 @contextmanager
 def moved(bench: Bench, tree: Tree) -> Generator[None]:

@@ -9,7 +9,11 @@ from tests.worker import tree
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Generator[tree.Bench]:
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[tree.Bench]:
     """A store, an application and the workers a test starts; whatever is left of those is killed in the end."""
-    with tree.bench(tmp_path) as made:
+    with tree.bench(tmp_path, request.param) as made:
         yield made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    tree.on_every_store(metafunc)

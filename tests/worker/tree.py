@@ -11,20 +11,28 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psutil
+import pytest
 
 from conveyor import Conveyor
 from conveyor.payload import JobCall, JobPayload
 from conveyor.records import Counts, Filter, JobId, StoredJob
 from conveyor.worker.settings import QueueShare, WorkerSettings
+from tests import servers
 from tests.worker import jobs
 
 ROOT = Path(__file__).parents[2]
 
 QUEUES = (QueueShare("default"), QueueShare("slow"))
+
+STORES: Final[dict[str, Callable[[Path], str]]] = {
+    "sqlite": lambda directory: f"sqlite:///{directory}/jobs.db",
+    "valkey": lambda _: servers.valkey().url(),
+}
+"""The stores that workers are tried on: the URL of a new one."""
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
@@ -105,9 +113,10 @@ class Tree:
 class Bench:
     """A store in a directory of its own, the application on it, and the workers that a test starts."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, store: str = "sqlite") -> None:
         self.directory = directory
-        self.url = f"sqlite:///{directory}/jobs.db"
+        self.store = store
+        self.url = STORES[store](directory)
         self.path = str(directory / "notes.txt")
         self.cleared = 0
         """How many waiting jobs the test has deleted."""
@@ -196,9 +205,16 @@ def _lives(process: psutil.Process) -> bool:
 
 
 @contextlib.contextmanager
-def bench(directory: Path) -> Generator[Bench]:
-    made = Bench(directory)
+def bench(directory: Path, store: str = "sqlite") -> Generator[Bench]:
+    made = Bench(directory, store)
     try:
         yield made
     finally:
         made.close()
+
+
+def on_every_store(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes a bench on each of the stores, or on those that its mark `stores` names."""
+    if "bench" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("stores")
+        metafunc.parametrize("bench", mark.args if mark else tuple(STORES), indirect=True)
