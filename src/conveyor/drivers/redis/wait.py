@@ -42,8 +42,10 @@ class Wait(Part):
                     return False
                 if due and due[0] is not None:
                     left = min(left, int(due[0]) / SECOND)
-                self._listen(listener, min(left, _LONGEST))
+                told = self._listen(listener, min(left, _LONGEST))
                 self._connections.check_open()
+                if not told.isdisjoint(self._numbers_of(queues)):
+                    return True
 
     @contextmanager
     def _listener(self) -> Generator[Link]:
@@ -68,11 +70,18 @@ class Wait(Part):
         return listener
 
     @staticmethod
-    def _listen(listener: Link, seconds: float) -> None:
-        """Until something is said, or the time is over; what else was said meanwhile is taken along."""
+    def _listen(listener: Link, seconds: float) -> set[bytes]:
+        """What is said, once something is or the time is over: the numbers of queues that had nothing and now have."""
+        told: set[bytes] = set()
         while listener.hears(seconds):
-            listener.read()
+            told.add(listener.read()[-1])
             seconds = 0.0
+        return told
+
+    def _numbers_of(self, queues: Sequence[str]) -> set[bytes]:
+        """How the server speaks of these queues, as far as it has been heard; of the others a look will tell."""
+        numbers = (self._queue_names.number(queue) for queue in queues)
+        return {b"%d" % number for number in numbers if number is not None}
 
     def _hang_up(self) -> None:
         """Close the links that listen and that nobody waits on."""

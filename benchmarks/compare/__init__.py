@@ -1,0 +1,1 @@
+"""How conveyor compares with the libraries that people would take instead: `python -m benchmarks.compare`."""

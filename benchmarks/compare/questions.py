@@ -1,0 +1,248 @@
+"""What is asked of every library, each question on a new store."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.compare.libraries import Library
+from benchmarks.compare.race import Failed, Meter, Race, Worker, rate
+from benchmarks.compare.stores import Store, new_store
+
+Answers = dict[str, float]
+"""By what was measured; one question may have several answers."""
+
+RATE: Final = "jobs/s"
+
+_ENOUGH: Final = 50
+"""Jobs from which a rate can be told, where a library does not get through all of them in time."""
+
+_DRAIN_FOR: Final = 20.0
+"""Seconds after which a slow library's rate is taken from what it has run until then."""
+
+_IDLE_FOR: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing that is asked.
+
+    Attributes:
+        name: what it is called on the command line.
+        asks: in words.
+        unit: of all its answers.
+        answer: asks one library on a kind of store; `None` where it has no such thing.
+        needs_store: it is asked once for each store that the library has, not once for all.
+    """
+
+    name: str
+    asks: str
+    unit: str
+    answer: Callable[[Library, str], Answers | None]
+    needs_store: bool = True
+
+    @property
+    def more_is_better(self) -> bool:
+        """Where less is not."""
+        return self.unit == RATE
+
+
+# ── pushing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pushing(what: str, count: int, *, has: Callable[[Library], bool]) -> Callable[[Library, str], Answers | None]:
+    def answer(library: Library, store_kind: str) -> Answers | None:
+        if not has(library):
+            return None
+        with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
+            seconds = race.call(what, count=count)["seconds"]
+        return {"": count / seconds}
+
+    return answer
+
+
+# ── draining ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _draining(
+    kind: str, *, processes: Sequence[int] = (1,), count: int = 20_000, size: int = 100, pause: float = 0.0
+) -> Callable[[Library, str], Answers | None]:
+    def answer(library: Library, store_kind: str) -> Answers | None:
+        if kind not in library.kinds:
+            return None
+        answers: Answers = {}
+        for number in processes:
+            with _race(library, store_kind, kind=kind, size=size, pause=pause) as (race, _):
+                meter = race.expect(count)
+                _fill(race, count)
+                with race.worker(number) as worker:
+                    answers[f"{number} process{'es' if number > 1 else ''}"] = _drained(worker, meter, count)
+        return answers
+
+    return answer
+
+
+def _fill(race: Race, count: int) -> None:
+    race.call("push_many" if race.library.has_push_many else "push", count=count)
+
+
+def _drained(worker: Worker, meter: Meter, count: int) -> float:
+    """The rate, over all jobs or what was run of them in time."""
+    with contextlib.suppress(Failed):
+        worker.until(meter, 1)
+        worker.until(meter, count, _DRAIN_FOR)
+    moments = [moment for moment in meter.moments() if moment]
+    if len(moments) < _ENOUGH:
+        worker.until(meter, _ENOUGH, 1.0)
+    return rate(moments)
+
+
+def _backlog(library: Library, store_kind: str) -> Answers | None:
+    """The rate of the first jobs of ever more that wait."""
+    if not library.has_push_many:
+        return None
+    kind, answers = library.kinds[0], Answers()
+    for waiting in (10_000, 100_000, 1_000_000):
+        with _race(library, store_kind, kind=kind) as (race, _):
+            meter = race.expect(waiting)
+            race.call("push_many", count=waiting)
+            with race.worker() as worker:
+                worker.until(meter, min(waiting, 10_000))
+                ran = sorted(moment for moment in meter.moments() if moment)[:10_000]
+            answers[f"{waiting:,} waiting"] = rate(ran)
+    return answers
+
+
+# ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _latency(library: Library, store_kind: str) -> Answers:
+    """From just before the push to the job's only line, one job at a time, on a worker with nothing else to do."""
+    count = 200
+    with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
+        meter = race.expect(count + 1)
+        with race.worker() as worker:
+            _warm_up(race, worker, meter)
+            pushed = race.call("ping", count=count, pause=0.02)["pushed"]
+            worker.until(meter, count)
+    took = sorted((ran - before) / 1e6 for before, ran in zip(pushed, meter.moments(), strict=False) if ran)[:-1]
+    shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+    return {name: took[min(len(took) - 1, int(share * len(took)))] for name, share in shares}
+
+
+def _idle(library: Library, store_kind: str) -> Answers:
+    with _race(library, store_kind, kind=library.kinds[0]) as (race, store):
+        meter = race.expect(2)
+        with race.worker() as worker:
+            _warm_up(race, worker, meter)
+            time.sleep(1)
+            spent, asked = worker.cpu_seconds(), store.asked() if store.asked else 0
+            began = time.monotonic()
+            time.sleep(_IDLE_FOR)
+            took = time.monotonic() - began
+            answers = {
+                "processor seconds a minute": (worker.cpu_seconds() - spent) / took * 60,
+                "MiB": worker.memory() / 2**20,
+            }
+            if store.asked:
+                answers["commands a second"] = (store.asked() - asked) / took
+    return answers
+
+
+def _warm_up(race: Race, worker: Worker, meter: Meter) -> None:
+    """Let the worker come up, run one job, and come to rest."""
+    race.call("ping", count=1)
+    worker.until(meter, 1)
+    meter.forget()
+
+
+def _start(library: Library, store_kind: str) -> Answers:
+    """From the start of a worker to its first job, which waits already."""
+    with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
+        meter = race.expect(1)
+        race.call("ping", count=1)
+        began = time.time_ns()
+        with race.worker() as worker:
+            worker.until(meter, 1)
+        return {"": (meter.moments()[0] - began) / 1e9}
+
+
+# ── size ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bytes(library: Library, store_kind: str) -> Answers:
+    count = 20_000
+    with _race(library, store_kind, kind=library.kinds[0]) as (race, store):
+        race.call("push", count=1)
+        before = store.used()
+        _fill(race, count)
+        return {"": (store.used() - before) / count}
+
+
+def _footprint(library: Library, _store_kind: str) -> Answers:
+    """What it takes to have it: packages, their files, and the time to import the adapter over an empty one's."""
+    return {
+        "packages": len(library.installed),
+        "MiB installed": library.installed_bytes() / 2**20,
+    }
+
+
+def _import(library: Library, _store_kind: str) -> Answers:
+    module = library.packages[0].partition("[")[0]
+    module = "conveyor" if module in {".", ""} else module
+
+    def seconds(statement: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([str(library.interpreter), "-c", statement], check=True)
+        return time.perf_counter() - began
+
+    seconds(f"import {module}")
+    took = [seconds(f"import {module}") - seconds("pass") for _ in range(5)]
+    return {"": statistics.median(took) * 1000}
+
+
+@contextlib.contextmanager
+def _race(
+    library: Library, store_kind: str, *, kind: str, size: int = 100, pause: float = 0.0
+) -> Generator[tuple[Race, Store]]:
+    with new_store(store_kind) as store:
+        race = Race(library, store.url, store.directory, kind=kind, size=size, pause=pause)
+        race.call("prepare")
+        yield race, store
+
+
+def _always(_library: Library) -> bool:
+    return True
+
+
+QUESTIONS: Final = (
+    Question("push", "push one by one, one process", RATE, _pushing("push", 3_000, has=_always)),
+    Question("push_many", "push 500 at a time, one process", RATE,
+             _pushing("push_many", 20_000, has=lambda library: library.has_push_many)),
+    Question("apush", "push from one event loop, 200 at a time", RATE,
+             _pushing("apush", 5_000, has=lambda library: library.has_apush)),
+    Question("drain", "run sync jobs that do nothing", RATE, _draining("sync", processes=(1, 2))),
+    Question("drain_async", "run async jobs that do nothing", RATE, _draining("async", processes=(1, 2))),
+    Question("payload_10k", "run sync jobs with 10 KiB of arguments", RATE,
+             _draining("sync", count=5_000, size=10_240)),
+    Question("payload_100k", "run sync jobs with 100 KiB of arguments", RATE,
+             _draining("sync", count=1_000, size=102_400)),
+    Question("jobs_of_1_ms", "run sync jobs of 1 ms", RATE,
+             _draining("sync", count=2_000, pause=0.001, processes=(2,))),
+    Question("jobs_of_10_ms", "run sync jobs of 10 ms", RATE,
+             _draining("sync", count=500, pause=0.01, processes=(2,))),
+    Question("jobs_of_100_ms", "run async jobs of 100 ms", RATE,
+             _draining("async", count=2_000, pause=0.1, processes=(1,))),
+    Question("latency", "pick up a job, worker idle", "ms", _latency),
+    Question("bytes", "bytes a waiting job, its arguments (108 bytes as JSON) included", "bytes", _bytes),
+    Question("backlog", "run sync jobs while ever more wait", RATE, _backlog),
+    Question("idle", "keep an idle worker", "", _idle),
+    Question("start", "start a worker and run its first job", "s", _start),
+    Question("footprint", "install it", "", _footprint, needs_store=False),
+    Question("import", "import it, over bare Python", "ms", _import, needs_store=False),
+)  # fmt: skip

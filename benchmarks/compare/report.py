@@ -1,0 +1,121 @@
+"""The answers as tables: for a terminal, and for COMPARISON.md."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.compare.questions import Answers, Question
+
+
+@dataclass
+class Cell:
+    """What one library answered to one question, round by round."""
+
+    rounds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    failures: list[str] = field(default_factory=list[str])
+
+    def add(self, answers: Answers | None) -> None:
+        for name, value in (answers or {}).items():
+            self.rounds.setdefault(name, []).append(value)
+
+    @property
+    def medians(self) -> dict[str, float]:
+        return {name: statistics.median(values) for name, values in self.rounds.items()}
+
+
+@dataclass
+class Table:
+    """All that was answered to one question on one store."""
+
+    question: Question
+    store: str
+    cells: dict[str, Cell]
+    others: float
+    """The share of the machine that other processes used meanwhile."""
+    took: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.question.asks}{f', on {self.store}' if self.store else ''}"
+
+    @property
+    def columns(self) -> list[str]:
+        return list(dict.fromkeys(name for cell in self.cells.values() for name in cell.rounds))
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """The best first; those that failed or have no such thing last."""
+        columns = self.columns
+        if not columns:
+            return [(name, ["; ".join(cell.failures) or "no such thing"]) for name, cell in self.cells.items()]
+        sign = -1 if self.question.more_is_better else 1
+
+        def place(item: tuple[str, Cell]) -> tuple[bool, float]:
+            value = item[1].medians.get(columns[0])
+            return value is None, 0.0 if value is None else sign * value
+
+        rows: list[tuple[str, list[str]]] = []
+        for name, cell in sorted(self.cells.items(), key=place):
+            if cell.rounds:
+                rows.append((name, [_spread(cell.rounds.get(column, [])) for column in columns]))
+            elif cell.failures:
+                rows.append((name, [f"failed: {cell.failures[0]}"]))
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "question": self.question.name,
+            "store": self.store,
+            "unit": self.question.unit,
+            "answers": {name: cell.rounds for name, cell in self.cells.items()},
+            "failures": {name: cell.failures for name, cell in self.cells.items() if cell.failures},
+            "others": self.others,
+        }
+
+
+def as_text(table: Table) -> str:
+    """For a terminal."""
+    unit = f" ({table.question.unit})" if table.question.unit else ""
+    lines = [f"\n{table.title}{unit}: {', '.join(each or 'median' for each in table.columns)}"]
+    width = max((len(name) for name in table.cells), default=0)
+    lines += [f"  {name:{width}}  {'   '.join(values)}" for name, values in table.rows()]
+    lines.append(f"  took {table.took:.0f} s; others used {table.others:.0%} of the machine")
+    return "\n".join(lines)
+
+
+def as_markdown(described: Mapping[str, str], versions: Mapping[str, str], tables: Sequence[Table]) -> str:
+    """The whole of COMPARISON.md."""
+    lines = [
+        "# Comparison",
+        "",
+        "Written by `python -m benchmarks.compare --write`; [README](README.md) says what is measured, and how.",
+        "",
+        *(f"- {name}: {words}" for name, words in described.items()),
+        f"- libraries: {', '.join(f'{name} {version}' for name, version in versions.items())}",
+    ]
+    for table in tables:
+        unit = f" ({table.question.unit})" if table.question.unit else ""
+        columns = table.columns or ["answer"]
+        lines += ["", f"## {table.title[0].upper()}{table.title[1:]}{unit}", ""]
+        lines += [f"| library | {' | '.join(each or 'median' for each in columns)} |"]
+        lines += [f"| --- |{' --- |' * len(columns)}"]
+        for name, values in table.rows():
+            shown = f"**{name}**" if name == "conveyor" else name
+            lines.append(f"| {shown} | {' | '.join(values + [''] * (len(columns) - len(values)))} |")
+        lines += ["", f"Others used {table.others:.0%} of the machine meanwhile."]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    if len(values) == 1:
+        return _number(values[0])
+    return f"{_number(statistics.median(values))} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

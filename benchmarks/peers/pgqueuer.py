@@ -1,0 +1,53 @@
+"""PgQueuer over asyncpg: async jobs only, in batches of 100, one process a command."""
+
+from __future__ import annotations
+
+import json
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.models import Job
+from pgqueuer.queries import Queries
+
+from peers import loop
+from peers.adapter import STORE, Adapter, Arguments
+from peers.work import awork
+
+opened: list[Queries] = []
+
+
+async def main() -> PgQueuer:
+    """What `pgq run` serves."""
+    served = PgQueuer(AsyncpgDriver(await asyncpg.connect(STORE)))
+
+    @served.entrypoint("work")
+    async def job(job: Job) -> None:
+        number, text = json.loads(job.payload or b"")
+        await awork(number, text)
+
+    return served
+
+
+async def _queries() -> Queries:
+    if not opened:
+        opened.append(Queries(AsyncpgDriver(await asyncpg.connect(STORE))))
+    return opened[0]
+
+
+async def apush_many(arguments: Arguments) -> None:
+    payloads: list[bytes | None] = [json.dumps(each).encode() for each in arguments]
+    await (await _queries()).enqueue(["work"] * len(payloads), payloads, [0] * len(payloads))
+
+
+async def aprepare() -> None:
+    await (await _queries()).install()
+
+
+ADAPTER = Adapter(
+    push=lambda number, text: loop.run(apush_many([(number, text)])),
+    push_many=lambda arguments: loop.run(apush_many(arguments)),
+    prepare=lambda: loop.run(aprepare()),
+    worker=lambda processes: [["pgq", "run", "peers.pgqueuer:main", "--batch-size", "100"]] * processes,
+    kinds=("async",),
+)
