@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from conveyor.findings import DeadGroup
     from conveyor.handle import JobHandle
+    from conveyor.health import Health, QueueHealth, WorkerHealth, WorkersHealth
     from conveyor.job import AsyncJob, Job
     from conveyor.job_type import JobType
     from conveyor.leases import LeasedPayload
@@ -87,6 +88,7 @@ __all__ = [
     "Failure",
     "Figures",
     "GiveUp",
+    "Health",
     "InvalidValue",
     "Job",
     "JobCall",
@@ -119,6 +121,7 @@ __all__ = [
     "Priority",
     "Progress",
     "Queue",
+    "QueueHealth",
     "QueueStats",
     "Reason",
     "ResultTimeout",
@@ -138,6 +141,8 @@ __all__ = [
     "StoreUnavailable",
     "StoredJob",
     "UnknownJobType",
+    "WorkerHealth",
+    "WorkersHealth",
     "atrack",
     "current_job",
     "track",
@@ -179,6 +184,10 @@ _HOMES: Final = {
     "ScheduleNotFound": "conveyor.errors",
     "DeadGroup": "conveyor.findings",
     "JobHandle": "conveyor.handle",
+    "Health": "conveyor.health",
+    "QueueHealth": "conveyor.health",
+    "WorkerHealth": "conveyor.health",
+    "WorkersHealth": "conveyor.health",
     "AsyncJob": "conveyor.job",
     "Job": "conveyor.job",
     "JobType": "conveyor.job_type",

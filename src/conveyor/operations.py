@@ -1,4 +1,4 @@
-"""What an application offers to whoever runs it: dead letters, locks, metrics, each made when it is first asked for."""
+"""What an application offers to whoever runs it, each part made when it is first asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from conveyor.retry import Duration
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.dead_letters import DeadLetters
+    from conveyor.health import Health
     from conveyor.locks import Lock
     from conveyor.metrics import Metrics
 
@@ -29,6 +30,13 @@ class Operations(ABC):
         from conveyor.dead_letters import DeadLetters
 
         return DeadLetters(self._conveyor)
+
+    @property
+    def health(self) -> Health:
+        """Which workers are alive and able to work, and which queues nobody gets through."""
+        from conveyor.health import Health
+
+        return Health(self._conveyor)
 
     @property
     def metrics(self) -> Metrics:

@@ -1,0 +1,61 @@
+"""`conveyor health`: one answer for probes and for people."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from conveyor.cli.command import Command
+from conveyor.cli.options import json_option, queue_option, store_options
+from conveyor.cli.output import put, put_json, say
+from conveyor.cli.search import queue_names
+from conveyor.cli.store import Target
+from conveyor.cli.words import count
+
+
+@click.command(
+    cls=Command,
+    examples=("conveyor health", "conveyor health --queue emails --workers 2 --json"),
+    epilog='A worker answers for itself at --health-port. To see what could go wrong one day, use "conveyor doctor".',
+)
+@queue_option("Only this queue, and the workers that serve it; may be given again.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many healthy workers there must be.",
+)
+@json_option
+@store_options
+@Target.opened
+def health(target: Target, queue: tuple[str, ...], workers: int, *, json: bool) -> None:
+    """Say whether jobs are being run: the store answers, workers are healthy, and no queue is stalled.
+
+    Exits with 0 if so and with 1 if not, after naming what is wrong.
+    """
+    names = queue_names(queue)
+    checked = target.any_app().health
+    found = [each for each in checked.check_workers().workers if not names or not set(names).isdisjoint(each.queues)]
+    queues = [each for each in checked.check_queues() if not names or each.queue in names]
+    healthy = sum(worker.is_healthy for worker in found)
+    problems = [f"worker {worker.name}: {worker.problem}" for worker in found if worker.problem]
+    problems += [f"queue {each.queue!r}: {each.problem}" for each in queues if each.problem]
+    if healthy < workers:
+        problems.append(f"{count(healthy, 'worker')} healthy, {workers} wanted")
+    if json:
+        put_json(
+            {
+                "healthy": not problems,
+                "problems": problems,
+                "workers": {"healthy": healthy, "unhealthy": len(found) - healthy, "total": len(found)},
+                "queues": [msgspec.to_builtins(each) for each in queues],
+            }
+        )
+    else:
+        for problem in problems:
+            put(f"problem: {problem}")
+        say("Not healthy." if problems else f"Healthy: {count(healthy, 'worker')}, {count(len(queues), 'queue')}.")
+    if problems:
+        raise click.exceptions.Exit(1)
