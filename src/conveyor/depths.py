@@ -23,6 +23,7 @@ _RECENT: Final = 5
 """Looks that must have grown one after the other."""
 
 _MEMO: Final = "depths"
+_LOCK: Final = "conveyor:depths"
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True):
@@ -81,3 +82,18 @@ def look_again(driver: Driver, depths: Depths, now: int) -> Depths:
     looked = Depths((*kept, Look(now, ready, dead)))
     driver.write_memo(_MEMO, msgspec.json.encode(looked).decode())
     return looked
+
+
+def look_if_due(driver: Driver, who: str) -> bool:
+    """Look, if it is time to and nobody else is at it; answer whether it was done. Safe to run from every worker."""
+    now = driver.now()
+    if not read_depths(driver).is_due(now) or driver.acquire_lock(_LOCK, who, EVERY) is None:
+        return False
+    try:
+        # Again under the lock: another worker may have been faster.
+        if not (depths := read_depths(driver)).is_due(now):
+            return False
+        look_again(driver, depths, now)
+        return True
+    finally:
+        driver.release_lock(_LOCK, who)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conveyor import Conveyor, Health, InvalidValue, QueueHealth
-from conveyor.depths import EVERY, KEPT, Depths, look_again, read_depths
+from conveyor.depths import EVERY, KEPT, Depths, look_again, look_if_due, read_depths
 from conveyor.lifecycle import held
 from conveyor.records import RunningJob, WorkerRecord
 from conveyor.times import SECOND
@@ -149,6 +149,19 @@ def test_the_last_looks_are_kept(app: Conveyor, clock: FakeClock) -> None:
     assert found is not None
     assert found.at == clock.now - round(5 * EVERY * SECOND)
     assert depths.before(clock.now, 3600) is None
+
+
+def test_of_many_workers_one_looks_each_minute(app: Conveyor, clock: FakeClock) -> None:
+    assert look_if_due(app.driver, "w1")
+    assert not look_if_due(app.driver, "w2")
+    clock.step(EVERY)
+    app.driver.acquire_lock("conveyor:depths", "w1", 10)
+    assert not look_if_due(app.driver, "w2")
+    clock.step(10)
+    assert look_if_due(app.driver, "w2")
+
+    assert [look.at for look in read_depths(app.driver).looks] == [clock.now - 70 * SECOND, clock.now]
+    assert app.locks() == []
 
 
 def test_looks_of_another_release_are_none(app: Conveyor) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
+from conveyor.depths import EVERY, look_if_due
 from conveyor.drivers.base import Driver
 from conveyor.errors import StoreError
 from conveyor.hooks import Hooks
@@ -30,6 +31,9 @@ from conveyor.worker.teller import TOLD_WITHIN, teller_of
 BEAT_BUSY: Final = 2.0
 BEAT_IDLE: Final = 8.0
 """Seconds between two heartbeats while jobs run, and while none does. Wishes to cancel come back with them."""
+
+FIRST_LOOK: Final = 5.0
+"""Seconds after its start until a worker looks how deep the queues are; one that is gone by then need not."""
 
 logger: Final = logging.getLogger("conveyor.worker")
 
@@ -78,6 +82,7 @@ class Upkeep:
         self._wake = threading.Event()
         self._store = Patience("reach the store", self._wake)
         self._due = {self._extend: 0.0, self._beat: 0.0, self._tend: 0.0}
+        self._due[self._look] = time.monotonic() + FIRST_LOOK
         if schedule is not None:
             self._due[schedule] = 0.0
         self._next_idle_beat = 0.0
@@ -220,6 +225,10 @@ class Upkeep:
             # Who asks which queues are served shall know.
             self.announce(self._health.state)
         return self._tending.run_once()
+
+    def _look(self) -> float:
+        look_if_due(self._driver, self._name)
+        return EVERY / 2
 
     def _beat(self) -> float:
         is_busy = any(child.slots.running() for child in self._children())
