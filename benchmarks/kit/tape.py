@@ -13,7 +13,8 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Literal
 from unittest import mock
 
 from benchmarks.kit.store import new_file, rows, store
@@ -74,6 +75,14 @@ class Tape:
                 cursor = super().execute(sql, parameters)
                 steps.append((number, sql, parameters, cursor.description is not None))
                 return cursor
+
+            def __exit__(
+                self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+            ) -> Literal[False]:
+                # Ending a `with` ends its transaction, without a word to `execute`.
+                if self.in_transaction:
+                    steps.append((number, "COMMIT" if kind is None else "ROLLBACK", (), False))
+                return super().__exit__(kind, error, traceback)
 
         return _connect(path, factory=Recorder, **settings)
 
