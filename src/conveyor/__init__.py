@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ClaimLost,
         ConfigError,
         ConveyorError,
+        DuplicateJob,
         DuplicateJobType,
         DuplicateSchedule,
         InvalidValue,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from conveyor.schedules import Schedule, Schedules
     from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
     from conveyor.stats import QueueStats
+    from conveyor.unique import Unique
 
 __version__ = "0.1.0"
 
@@ -81,6 +83,7 @@ __all__ = [
     "DeadGroup",
     "DeadLetterStatistics",
     "DeadLetters",
+    "DuplicateJob",
     "DuplicateJobType",
     "DuplicateSchedule",
     "Encrypted",
@@ -140,6 +143,7 @@ __all__ = [
     "StoreFull",
     "StoreUnavailable",
     "StoredJob",
+    "Unique",
     "UnknownJobType",
     "WorkerHealth",
     "WorkersHealth",
@@ -165,6 +169,7 @@ _HOMES: Final = {
     "ClaimLost": "conveyor.errors",
     "ConfigError": "conveyor.errors",
     "ConveyorError": "conveyor.errors",
+    "DuplicateJob": "conveyor.errors",
     "DuplicateJobType": "conveyor.errors",
     "InvalidValue": "conveyor.errors",
     "JobFailed": "conveyor.errors",
@@ -229,6 +234,7 @@ _HOMES: Final = {
     "Retry": "conveyor.signals",
     "Snooze": "conveyor.signals",
     "QueueStats": "conveyor.stats",
+    "Unique": "conveyor.unique",
 }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from conveyor.hooks import Hooks
     from conveyor.middleware import Middleware
     from conveyor.schedules import Schedules
+    from conveyor.unique import Unique
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -237,6 +238,7 @@ class Conveyor(Pushes, Timetable, Operations):
         expires: Duration | None = None,
         at_most_once: bool = False,
         lock: str | None = None,
+        unique: Unique | None = None,
     ) -> JobDecorator: ...
     def job(
         self,
@@ -251,6 +253,7 @@ class Conveyor(Pushes, Timetable, Operations):
         expires: Duration | None = None,
         at_most_once: bool = False,
         lock: str | None = None,
+        unique: Unique | None = None,
     ) -> Any:
         """Register a job: a function, sync or async, or a class with `handle()` whose fields are its arguments.
 
@@ -269,6 +272,7 @@ class Conveyor(Pushes, Timetable, Operations):
             at_most_once: it runs once and never again, whatever happens to that run: no retry, and a crash buries it.
             lock: of all jobs whose locks have one name, workers run one at a time; fields of the name are arguments,
                 as in `report:{user_id}`. See `Conveyor.lock`, which shares these names.
+            unique: which jobs of it are in the way of a push, unless the push says otherwise.
 
         Raises:
             InvalidValue: a setting breaks its rule, or this cannot be a job.
@@ -288,6 +292,8 @@ class Conveyor(Pushes, Timetable, Operations):
                 expires=expires,
                 at_most_once=at_most_once,
                 lock=lock,
+                unique=unique,
+                clock=self.clock,
                 codec=self.codec,
                 payload_limit=self.payload_limit,
             )

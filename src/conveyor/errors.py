@@ -7,6 +7,7 @@
     │   └── PayloadTooLarge                  more bytes than the payload limit
     ├── UnknownJobType                       no job of that type is registered here
     ├── DuplicateJobType                     two jobs want one type
+    ├── DuplicateJob                         another job with the unique key is in the way
     ├── DuplicateSchedule                    two schedules want one name
     ├── ScheduleNotFound                     there is no schedule of that name
     ├── NoCurrentJob                         `current_job()` outside a job, or a job that has ended
@@ -82,6 +83,25 @@ class DuplicateJobType(ConveyorError):
             "give one of them another name"
         )
         self.job_type = job_type
+
+
+class DuplicateJob(ConveyorError):
+    """A push with `on_conflict="raise"` met another job with its key; it stored nothing.
+
+    What was pushed together with it is stored, unless your own transaction takes it back.
+
+    Attributes:
+        job_type: what was to be pushed.
+        job_id: the job that is in the way.
+    """
+
+    def __init__(self, job_type: str, key: str, job_id: object) -> None:
+        super().__init__(
+            f"job {job_id} is in the way of a job of type {job_type!r} with the unique key {key!r}; "
+            "wait for its end, or push with on_conflict='ignore' to be given its handle"
+        )
+        self.job_type = job_type
+        self.job_id = job_id
 
 
 class DuplicateSchedule(ConveyorError):

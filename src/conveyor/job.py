@@ -49,7 +49,7 @@ class Pusher(Generic[P, R]):
         app = self._app
         job_type = self.job_type
         new = job_type.new_job(job_type.dump(args, kwargs), self._delivery)
-        if self._connection is None and app.hooks is None:
+        if self._connection is None and app.hooks is None and new.unique is None:
             return JobHandle(app, app.driver.push((new,))[0])
         return push_prepared(app, (new,), self._connection)[0]
 

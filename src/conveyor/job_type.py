@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, cast
+
+import msgspec
 
 from conveyor.arguments import ArgumentSchema, dump_value, load_value
 from conveyor.callables import describe, is_async, returns
@@ -18,7 +22,9 @@ from conveyor.payload import Delivery, JobCall, Runs, check_queue_name, check_si
 from conveyor.priority import Priority
 from conveyor.records import JobId, NewJob
 from conveyor.retry import Duration, NoRetry, RetryStrategy, check_retry
-from conveyor.times import SECOND, micros
+from conveyor.times import SECOND, Clock, micros
+from conveyor.unique import Unique
+from conveyor.unique_key import NOT_UNIQUE, uniqueness
 
 MAX_CRASHES: Final = 3
 """How often a job's process may die under it before it is buried, unless the job says otherwise."""
@@ -36,6 +42,7 @@ class JobType:
         max_crashes: how often its process may die under it before it is buried.
         expires: seconds after it is due by which it must have begun, `None` for no bound.
         at_most_once: it is never run again, whatever happens to its one run.
+        unique: which jobs of it are in the way of a push, unless the push says otherwise; `None` when none is.
         is_async: it runs on an event loop.
         is_class: it is a class with `handle()`.
         function: the user's function or class.
@@ -43,6 +50,7 @@ class JobType:
     """
 
     __slots__ = (
+        "_clock",
         "_codec",
         "_level",
         "_limit",
@@ -61,6 +69,7 @@ class JobType:
         "queue",
         "retry",
         "timeout",
+        "unique",
     )
 
     def __init__(
@@ -77,8 +86,10 @@ class JobType:
         expires: Duration | None,
         at_most_once: bool,
         lock: str | None = None,
+        unique: Unique | None,
         codec: Codec,
         payload_limit: int,
+        clock: Clock,
     ) -> None:
         self.name: Final = check_type_name(name)
         self.function: Final = function
@@ -95,6 +106,8 @@ class JobType:
             ArgumentSchema.of_class(function) if isinstance(function, type) else ArgumentSchema.of_function(function)
         )
         self.lock: Final = None if lock is None else JobLock(lock, function)
+        self.unique: Final = None if unique is None else _unique(unique)
+        self._clock: Final = clock
         self._codec: Final = codec
         self._plain: Final = type(codec) is PlainCodec
         self._level: Final[int] = self.priority.value
@@ -181,7 +194,7 @@ class JobType:
         self, payload: str, delivery: Delivery | None = None, *, queue: str | None = None, parent: JobId | None = None
     ) -> NewJob:
         """The job that a push stores: `delivery` where it says something, else what this type says; `queue` wins."""
-        if delivery is None and parent is None:
+        if delivery is None and parent is None and self.unique is None:
             return NewJob(
                 id=new_id(),
                 queue=queue or self.queue,
@@ -198,19 +211,34 @@ class JobType:
             )
         run_at = None if delivery.run_at is None else micros(delivery.run_at, "run_at")
         expires, expires_at = self._expires(delivery, run_at)
+        queue = queue or delivery.queue or self.queue
+        unique = NOT_UNIQUE
+        if (given := delivery.unique or self.unique) or delivery.debounce or delivery.throttle:
+            unique = uniqueness(
+                self.name,
+                queue,
+                given=given,
+                delivery=delivery,
+                arguments=lambda: self._arguments(payload),
+                clock=self._clock,
+            )
         return NewJob(
             id=delivery.id or new_id(),
-            queue=queue or delivery.queue or self.queue,
+            queue=queue,
             type=self.name,
             payload=payload,
             options=delivery.options(parent),
             priority=self._level if delivery.priority is None else delivery.priority.value,
-            delay=delivery.delay or 0.0,
+            delay=delivery.delay or delivery.debounce or 0.0,
             run_at=run_at,
             expires=expires,
             expires_at=expires_at,
             max_crashes=self.max_crashes,
-            unique=delivery.unique,
+            unique=unique.unique,
+            unique_until=unique.until,
+            unique_ttl=unique.ttl,
+            on_conflict=unique.on_conflict,
+            slot=unique.slot,
         )
 
     def retry_of(self, options: JobOptions) -> RetryStrategy:
@@ -230,10 +258,23 @@ class JobType:
                 return None, None
             if run_at is not None:
                 return None, run_at + round(self.expires * SECOND)
-            return (delivery.delay or 0.0) + self.expires, None
+            return (delivery.delay or delivery.debounce or 0.0) + self.expires, None
         if isinstance(given, datetime):
             return None, micros(given, "expires")
         return given, None
+
+    def _arguments(self, payload: str) -> dict[str, Any]:
+        """All arguments by name, defaults too: `push(7)` and `push(7, kind="short")` may be the same job."""
+        text = payload if self._plain else self._codec.decode(payload, self.name)
+        if not self.is_class:
+            args, kwargs = self._schema.load(text)
+            bound = inspect.signature(self.function).bind(*args, **kwargs)
+            bound.apply_defaults()
+            # A default that JSON cannot hold stands for itself by being left out.
+            with contextlib.suppress(PayloadError):
+                text = self._schema.dump(bound.args, bound.kwargs)
+        found: dict[str, Any] = msgspec.json.decode(text)
+        return found
 
     def _encoded(self, text: str, context: str, what: str = "arguments") -> str:
         if not self._plain:
@@ -263,6 +304,14 @@ def _retry(name: str, retry: RetryStrategy | None, default: RetryStrategy, *, at
     if retry is not None and not isinstance(retry, NoRetry):
         raise InvalidValue(f"{name!r} has at_most_once=True and retry={retry!r}; it cannot have both, drop one")
     return NoRetry()
+
+
+def _unique(unique: object) -> Unique:
+    if not isinstance(unique, Unique):
+        raise InvalidValue(
+            f"unique is {unique!r} for a job type; give a rule such as Unique() or Unique(until='start')"
+        )
+    return unique
 
 
 def _max_crashes(name: str, given: int | None, *, at_most_once: bool) -> int:

@@ -17,8 +17,8 @@ from conveyor.options import JobMetadata, JobOptions
 from conveyor.priority import Priority
 from conveyor.records import JobId
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry, store_retry
-from conveyor.text import unicode
 from conveyor.times import micros, seconds
+from conveyor.unique import Unique, check_key
 
 __all__ = [
     "Delivery",
@@ -42,6 +42,9 @@ PAYLOAD_LIMIT: Final = 1 << 20
 """Bytes that a job's arguments, or its result, may take unless told otherwise."""
 
 _TYPE_NAME: Final = re.compile(r"\S{1,200}")
+LONGEST_WINDOW: Final = 86_400.0
+"""Seconds of a throttle at most: so long every store remembers a slot."""
+
 _QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}", re.ASCII)
 
 
@@ -112,13 +115,15 @@ class UntimedOptions(TypedDict, total=False):
     timeout: Duration | None
     retry: RetryStrategy | None
     metadata: JobMetadata | Mapping[str, Any] | None
-    unique: str | None
+    unique: str | Unique | None
     id: JobId | UUID | str | None
+    throttle: Duration | None
 
 
 class PushOptions(UntimedOptions, total=False):
     """How to deliver a job; see `Delivery`."""
 
+    debounce: Duration | None
     delay: Duration | None
     run_at: datetime | None
 
@@ -136,8 +141,15 @@ class Delivery:
         timeout: seconds or timedelta it may run.
         retry: when it runs again after a failure. Strategies of your own belong on the job type.
         metadata: a JobMetadata, or a mapping of free fields.
-        unique: while a job with this key is active in the queue, the push changes nothing and answers that job.
+        unique: while a job with this key is active in the queue, the push changes nothing and answers that job; or a
+            Unique, with a rule of its own, and a key made from type and arguments.
         id: a UUID or its text; pushing it again changes nothing. A new UUIDv7 when left out.
+        debounce: seconds or timedelta until it is due, counted anew from each push of the same key: of pushes that
+            follow each other faster than that, the last one wins. The key is that of `unique`, or made from type and
+            arguments; `unique=Unique(by=("user_id",))` lets the last of different arguments win.
+        throttle: seconds or timedelta, a day at most, in which one push of the same key is stored; the others answer
+            that job, ended or not. Windows are counted from 1970, by the clock of the program that pushes. The key is
+            that of `unique`, or made from type and arguments.
 
     Raises:
         InvalidValue: an option breaks its rule.
@@ -151,8 +163,10 @@ class Delivery:
     timeout: float | None
     retry: RetryStrategy | None
     metadata: JobMetadata | None
-    unique: str | None
+    unique: str | Unique | None
     id: JobId | None
+    debounce: float | None
+    throttle: float | None
 
     def __init__(
         self,
@@ -165,11 +179,17 @@ class Delivery:
         timeout: Duration | None = None,
         retry: RetryStrategy | None = None,
         metadata: JobMetadata | Mapping[str, Any] | None = None,
-        unique: str | None = None,
+        unique: str | Unique | None = None,
         id: JobId | UUID | str | None = None,
+        debounce: Duration | None = None,
+        throttle: Duration | None = None,
     ) -> None:
         if delay is not None and run_at is not None:
             raise InvalidValue(f"delay is {delay!r} and run_at is {run_at!r}; a job is due once, so give one of them")
+        if debounce is not None and (delay, run_at, throttle) != (None, None, None):
+            raise InvalidValue(
+                f"debounce is {debounce!r}, which says when the job is due; drop delay, run_at, throttle"
+            )
         put = object.__setattr__
         put(self, "queue", None if queue is None else check_queue_name(queue))
         put(self, "priority", None if priority is None else Priority.of(priority))
@@ -181,6 +201,8 @@ class Delivery:
         put(self, "metadata", None if metadata is None else JobMetadata.of(metadata))
         put(self, "unique", None if unique is None else _unique(unique))
         put(self, "id", None if id is None else job_id(id))
+        put(self, "debounce", None if debounce is None else positive(debounce, "debounce"))
+        put(self, "throttle", None if throttle is None else _window(throttle, "throttle"))
         if isinstance(self.expires, float) and self.delay is not None and self.expires <= self.delay:
             raise InvalidValue(
                 f"expires is {self.expires} s and delay {self.delay} s, so the job could never begin; "
@@ -295,10 +317,14 @@ def _expires(value: Duration | datetime) -> float | datetime:
     return _checked(value, "expires") if isinstance(value, datetime) else positive(value, "expires")
 
 
-def _unique(value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 255:  # noqa: PLR2004 - the rule itself
-        raise InvalidValue(f"unique is {value!r}; give a key of 1 to 255 characters")
-    return unicode(value, "unique")
+def _unique(value: object) -> str | Unique:
+    return value if isinstance(value, Unique) else check_key(value)
+
+
+def _window(value: Duration, name: str) -> float:
+    if (checked := positive(value, name)) > LONGEST_WINDOW:
+        raise InvalidValue(f"{name} is {value!r}; give a day at most")
+    return checked
 
 
 def _portable(retry: RetryStrategy) -> RetryStrategy:

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from conveyor.errors import DuplicateJob
 from conveyor.handle import JobHandle
 from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync
-from conveyor.records import NewJob
+from conveyor.records import JobId, NewJob
+from conveyor.unique import OnConflict
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
@@ -52,6 +54,7 @@ class Pushes(ABC):
             PayloadError: the arguments do not fit the job, or take too many bytes.
             UnknownJobType: no such job is registered here.
             InvalidValue: the store cannot join this connection.
+            DuplicateJob: its `unique` rule says so.
             StoreError: the store refused it, or does not answer.
         """
         return self._push((job,), connection)[0]
@@ -98,7 +101,7 @@ def push_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | No
     ids = app.driver.push(jobs) if connection is None else app.open(beside=connection).push(jobs, connection=connection)
     if hooks is not None:
         hooks.after_push(jobs, ids)
-    return [JobHandle(app, id) for id in ids]
+    return _handles(app, jobs, ids)
 
 
 async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
@@ -115,4 +118,11 @@ async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: obje
     )
     if hooks is not None:
         await hooks.aafter_push(jobs, ids)
+    return _handles(app, jobs, ids)
+
+
+def _handles(app: Conveyor, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> list[JobHandle[Any]]:
+    for new, id in zip(jobs, ids, strict=True):
+        if new.unique is not None and new.on_conflict is OnConflict.RAISE and id != new.id:
+            raise DuplicateJob(new.type, new.unique, id)
     return [JobHandle(app, id) for id in ids]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from conveyor.errors import InvalidValue
 from conveyor.job import AsyncJob, Job
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Schedulable = Job[..., Any] | AsyncJob[..., Any] | JobPayload | JobCall[Any] | Runs[Any] | str
 """What a schedule can push: a registered function, whose arguments follow; a payload; a call; an instance of a class
 job; or the name of a job type."""
-
-_TOLD: Final = "the schedule says when"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,11 @@ def prepared(app: Conveyor, rule: Rule, job: JobPayload | JobCall[Any] | Runs[An
         InvalidValue: it says what the schedule says.
     """
     if isinstance(job, JobPayload):
-        for option, rest in (("id", "each of its jobs has one of its own"), ("delay", _TOLD), ("run_at", _TOLD)):
+        for option in ("id", "delay", "run_at", "debounce", "throttle"):
             if (given := getattr(job, option)) is not None:
-                raise InvalidValue(f"{option} is {given!r} in what a schedule pushes, but {rest}; leave it out")
+                raise InvalidValue(
+                    f"{option} is {given!r} in what a schedule pushes, which gives its jobs their own; drop it"
+                )
         if isinstance(job.expires, datetime):
             raise InvalidValue(f"expires is {job.expires!r} in what a schedule pushes; give seconds or timedelta")
     new = app.prepare(job)

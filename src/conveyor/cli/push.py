@@ -103,5 +103,5 @@ def _unchecked(type: str, text: str, delivery: Delivery) -> NewJob:
         priority=delivery.priority or Priority.NORMAL,
         delay=delivery.delay or 0.0,
         expires=delivery.expires if isinstance(delivery.expires, float) else None,
-        unique=delivery.unique,
+        unique=delivery.unique if isinstance(delivery.unique, str) else None,
     )
