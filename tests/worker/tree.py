@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from conveyor import Conveyor
 from conveyor.payload import JobCall, JobPayload
 from conveyor.records import Counts, Filter, JobId, StoredJob
 from conveyor.worker.settings import QueueShare, WorkerSettings
-from tests import servers
+from tests import postgres, servers
 from tests.worker import jobs
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,7 @@ QUEUES = (QueueShare("default"), QueueShare("slow"))
 STORES: Final[dict[str, Callable[[Path], str]]] = {
     "sqlite": lambda directory: f"sqlite:///{directory}/jobs.db",
     "valkey": lambda _: servers.valkey().url(),
+    "postgres": lambda _: postgres.clean_url(),
 }
 """The stores that workers are tried on: the URL of a new one."""
 
@@ -213,8 +214,8 @@ def bench(directory: Path, store: str = "sqlite") -> Generator[Bench]:
         made.close()
 
 
-def on_every_store(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes a bench on each of the stores, or on those that its mark `stores` names."""
+def on_every_store(metafunc: pytest.Metafunc, stores: Sequence[str] = tuple(STORES)) -> None:
+    """Run a test that takes a bench on each of these stores, or on those that its mark `stores` names."""
     if "bench" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("stores")
-        metafunc.parametrize("bench", mark.args if mark else tuple(STORES), indirect=True)
+        metafunc.parametrize("bench", mark.args if mark else stores, indirect=True)

@@ -31,12 +31,16 @@ class Database:
         self.settings: Final = settings
         self._statements: Final = statements_in(settings.schema)
         self._pool: Final = Pool(settings)
-        with self.translating():
-            connection = self._pool.take()
-            try:
-                prepare(connection, settings)
-            finally:
-                self._pool.give(connection)
+        try:
+            with self.translating():
+                connection = self._pool.take()
+                try:
+                    prepare(connection, settings)
+                finally:
+                    self._pool.give(connection)
+        except BaseException:
+            self._pool.close()
+            raise
 
     def run(self, statement: str, parameters: Mapping[str, Any] | None = None, *, prepare: bool = True) -> Rows:
         """The rows that a statement answers. It is a transaction of its own.
