@@ -27,12 +27,17 @@ def interrupted(action: Callable[[], object], within: float) -> None:
     try:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, within))
         action()
-        # In a callback of the collector's Python prints and forgets it: then it never comes.
-        deadline = time.monotonic() + within + 0.1
-        while time.monotonic() < deadline:
-            time.sleep(0.0001)
+        _wait(within)
     except KeyboardInterrupt:
         pass
+
+
+def _wait(within: float) -> None:
+    """In a function of its own: Python 3.13 lets what comes between two rounds of a loop out of the `try` around it."""
+    # In a callback of the collector's Python prints and forgets it: then it never comes.
+    deadline = time.monotonic() + within + 0.1
+    while time.monotonic() < deadline:
+        time.sleep(0.0001)
 
 
 def duration(action: Callable[[], object]) -> float:

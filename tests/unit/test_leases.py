@@ -167,7 +167,7 @@ def test_a_payload_that_no_longer_fits_its_job_goes_to_the_dead_letters_with_its
         ('{"timeout":-5}', "> 0.0"),
         ('{"timeout":1e300}', "<= 3162240000.0"),
         ('{"metadata":{"tags":[""]}}', "tags holds ''"),
-        ('{"metadata":{"fields":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}}", "recursion"),
+        ('{"metadata":{"fields":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}}", "cannot be read"),
         ("{", "truncated"),
     ],
 )
