@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,7 +26,9 @@ pack: Final = msgspec.msgpack.Encoder().encode
 _Claimed = tuple[UUID, int, int, int, int, int, int, int, int, tuple[str, str, int]]
 """Id, attempt, failures, crashes, when pushed, when due, level, queue, type; payload, options, max_crashes."""
 
-_unpack_claims: Final = msgspec.msgpack.Decoder(list[_Claimed]).decode
+_unpack_claims: Final = msgspec.msgpack.Decoder(
+    tuple[list[int], list[str], list[int], list[str], list[_Claimed]]
+).decode
 
 _STAGES: Final[dict[JobStatus, str]] = {
     JobStatus.COMPLETED: "C",
@@ -176,15 +178,18 @@ def _outcome(outcome: Outcome, queues: Names) -> tuple[Any, ...]:
     )
 
 
-def claims_in(blob: bytes, queue_of: Callable[[int], str], type_of: Callable[[int], str]) -> list[Claim]:
+def claims_in(blob: bytes) -> list[Claim]:
     """The claims that a script answered."""
+    queue_numbers, queue_names, type_numbers, type_names, claims = _unpack_claims(blob)
+    queues = dict(zip(queue_numbers, queue_names, strict=True))
+    types = dict(zip(type_numbers, type_names, strict=True))
     return [
         Claim(
-            JobId(id), attempt, type_of(kind), queue_of(queue), PRIORITIES[level], payload, options, failures, crashes,
+            JobId(id), attempt, types[kind], queues[queue], PRIORITIES[level], payload, options, failures, crashes,
             max_crashes, pushed_at, due_at,
         )
         for id, attempt, failures, crashes, pushed_at, due_at, level, queue, kind, (payload, options, max_crashes)
-        in _unpack_claims(blob)
+        in claims
     ]  # fmt: skip
 
 

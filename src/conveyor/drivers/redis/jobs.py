@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP
-from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, plain, pushed, settled
+from conveyor.drivers.redis.encoding import claims_in, ids_in, joined, keys_of, micros, plain, pushed, settled
 from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
@@ -42,7 +42,7 @@ class Jobs(Part):
         # Nothing is no answer: so much was past its expiry that burying it took all of this step.
         while (answer := self._run("claim", *arguments)) is None:
             pass
-        return self._claims(answer)
+        return claims_in(answer)
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
         if not claims:

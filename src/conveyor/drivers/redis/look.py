@@ -11,6 +11,7 @@ from conveyor.drivers.base import STEP, grouped
 from conveyor.drivers.redis.encoding import PRIORITIES, joined
 from conveyor.drivers.redis.filters import meets
 from conveyor.drivers.redis.part import Part
+from conveyor.drivers.redis.records import all_stored
 from conveyor.findings import DeadGroup
 from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
 
@@ -25,7 +26,7 @@ class Look(Part):
     """The operations that only look; their promises stand in `drivers/base.py`."""
 
     def get(self, ids: Sequence[JobId]) -> list[StoredJob | None]:
-        return self._stored(self._run("get", joined(ids))) if ids else []
+        return all_stored(self._run("get", joined(ids))) if ids else []
 
     def find(self, where: Filter, *, limit: int = 100, cursor: JobId | None = None) -> Page:
         below = None if cursor is None else cursor.bytes
@@ -45,7 +46,7 @@ class Look(Part):
 
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
         answer = self._run("peek", queue, max(0, min(limit, STEP)), self._offsets)
-        return [job for job in self._stored(answer) if job is not None]
+        return [job for job in all_stored(answer) if job is not None]
 
     def dead_groups(self, where: Filter) -> list[DeadGroup]:
         dead = (_DEAD & frozenset(where.statuses)) if where.statuses else _DEAD
@@ -57,14 +58,14 @@ class Look(Part):
     def _every(self, where: Filter, below: bytes | None) -> Generator[StoredJob]:
         """The jobs that meet the filter, greatest id first."""
         for ids in _chunks(self._ids(where, below, rising=False)):
-            for job in self._stored(self._run("get", b"".join(ids))):
+            for job in all_stored(self._run("get", b"".join(ids))):
                 if job is not None and meets(job, where):
                     yield job
 
     def _oldest(self, where: Filter, statuses: frozenset[JobStatus]) -> Generator[JobId]:
         """The ids of the ended jobs that meet the filter, smallest first."""
         for ids in _chunks(self._ids(where, None, rising=True, among=statuses)):
-            for job in self._stored(self._run("get", b"".join(ids))):
+            for job in all_stored(self._run("get", b"".join(ids))):
                 if job is not None and job.status in statuses and meets(job, where):
                     yield job.id
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,13 +43,11 @@ _unpack_failure: Final = msgspec.json.Decoder(Failure).decode
 _PAIR: Final = b"\x92"
 """MessagePack for: an array of two follows."""
 
-Name = Callable[[int], str]
-"""The name that a number stands for."""
+Names = Mapping[bytes, str]
+"""What the numbers of queues and types stand for."""
 
 
-def stored(
-    id: bytes, record: bytes, running: bytes | None, lease: bytes | None, *, queue_of: Name, type_of: Name
-) -> StoredJob:
+def stored(id: bytes, record: bytes, running: bytes | None, lease: bytes | None, names: Names) -> StoredJob:
     """The job, from what get.lua answers of it."""
     stage, flags = chr(record[0]), record[1]
     pushed_at = int.from_bytes(record[8:15])
@@ -76,8 +74,8 @@ def stored(
         worker = running[_RUNNING:].decode()
     return StoredJob(
         id=JobId(UUID(bytes=id)),
-        queue=queue_of(int.from_bytes(record[2:5])),
-        type=type_of(int.from_bytes(record[5:8])),
+        queue=names[b"queues:%d" % int.from_bytes(record[2:5])],
+        type=names[b"types:%d" % int.from_bytes(record[5:8])],
         status=status,
         priority=PRIORITIES[flags & 3],
         payload=payload,
@@ -104,11 +102,13 @@ def stored(
     )
 
 
-def all_stored(answer: Sequence[Any], *, queue_of: Name, type_of: Name) -> list[StoredJob | None]:
+def all_stored(answer: Any) -> list[StoredJob | None]:
     """Every job of what get.lua or peek.lua answers; `None` for one that is not kept."""
+    jobs, flat = answer
+    names = {key: name.decode() for key, name in zip(flat[::2], flat[1::2], strict=True)}
     return [
-        None if record is None else stored(id, record, running, lease, queue_of=queue_of, type_of=type_of)
-        for id, record, running, lease in zip(answer[::4], answer[1::4], answer[2::4], answer[3::4], strict=True)
+        None if record is None else stored(id, record, running, lease, names)
+        for id, record, running, lease in zip(jobs[::4], jobs[1::4], jobs[2::4], jobs[3::4], strict=True)
     ]
 
 

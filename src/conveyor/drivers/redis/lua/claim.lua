@@ -1,6 +1,6 @@
 -- claim.lua: take ready jobs; before that promote what is due, and bury what is past its expiry.
 -- in:  now; limit; lease in microseconds; worker; MessagePack of the levels' offsets; then the queues in order
--- out: MessagePack of claims; or nothing, when so much was past its expiry that it has to be asked again
+-- out: MessagePack of claims, with names; or nothing, when so much was past its expiry that it has to be asked again
 local now = moment()
 local limit, lease, worker, offsets = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], cmsgpack.unpack(ARGV[5])
 local serving, is_behind = {}, false
@@ -15,7 +15,7 @@ if is_behind then
     finish(now)
     return false
 end
-local claims, running, leases = {}, {}, {}
+local claims, running, leases, kinds = {}, {}, {}, {queues = {}, types = {}}
 local till = int(now + lease)
 for _, queue in ipairs(serving) do promote(queue, now, STEP) end
 for _, queue in ipairs(serving) do
@@ -44,6 +44,7 @@ for _, queue in ipairs(serving) do
             leases[#leases + 1] = till
             leases[#leases + 1] = struct.pack('>I5', order) .. id
             taken[level] = taken[level] + 1
+            kinds.types[kind] = true
         end
     end
     for level = 0, 3 do
@@ -51,10 +52,11 @@ for _, queue in ipairs(serving) do
             count(queue, level, 'processing', taken[level])
             count(queue, level, 'popped', taken[level])
             active[queue] = true
+            kinds.queues[queue] = true
         end
     end
 end
 call_many('HSET', B .. ':running', running)
 call_many('ZADD', B .. ':leases', leases)
 finish(now)
-return array_of(claims)
+return claims_and_names(claims, kinds)

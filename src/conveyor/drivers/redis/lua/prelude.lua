@@ -59,6 +59,7 @@ local function number_of(kind, name, made)
     if not number and made then
         number = call('HLEN', B .. ':' .. kind) + 1
         call('HSET', B .. ':' .. kind, name, number)
+        call('HSET', B .. ':names', kind .. ':' .. number, name)
         if kind == 'queues' and call('SREM', B .. ':armed', '?' .. name) == 1 then
             call('PUBLISH', B .. ':wake', '?')
         end
@@ -461,9 +462,13 @@ local function read_running(running)
     return attempt, started, place, cancel, sub(running, at)
 end
 
--- Everything about these jobs, for people: id, record or nothing, what runs or nothing, the lease's end or nothing.
+-- Everything about these jobs, for people: of each its id, record or nothing, what runs or nothing, the lease's end or
+-- nothing; behind it what the numbers in the records stand for, key and name in turn.
 local function shown(ids)
-    local answer = {}
+    local answer, known = {}, {}
+    local function name(kind, number)
+        known[kind .. ':' .. number] = known[kind .. ':' .. number] or call('HGET', B .. ':names', kind .. ':' .. number) or ''
+    end
     for _, id in ipairs(ids) do
         local record = load(id)
         local running = record and call('HGET', B .. ':running', id)
@@ -472,8 +477,18 @@ local function shown(ids)
         answer[#answer + 1] = record
         answer[#answer + 1] = running
         answer[#answer + 1] = lease
+        if record then
+            local _, _, queue, type = struct.unpack(HEAD, record)
+            name('queues', queue)
+            name('types', type)
+        end
     end
-    return answer
+    local names = {}
+    for key, text in pairs(known) do
+        names[#names + 1] = key
+        names[#names + 1] = text
+    end
+    return {answer, names}
 end
 
 -- The ids in a string that has nothing else.
@@ -494,8 +509,18 @@ local function claim_of(job, attempt)
                       job.level, job.queue, job.type, job.body)
 end
 
-local function array_of(parts)
-    return struct.pack('>BI4', 221, #parts) .. table.concat(parts)
+-- The claims behind a table of the names that their numbers stand for: numbers, and names in the same order.
+local function claims_and_names(claims, kinds)
+    local answer = ''
+    for _, kind in ipairs({'queues', 'types'}) do
+        local keys, names = {}, {}
+        for number in pairs(kinds[kind]) do
+            keys[#keys + 1] = number
+            names[#names + 1] = call('HGET', B .. ':names', kind .. ':' .. number) or ''
+        end
+        answer = answer .. cmsgpack.pack(keys, names)
+    end
+    return '\149' .. answer .. struct.pack('>BI4', 221, #claims) .. table.concat(claims)
 end
 
 -- The id of the job that is in the way of a new one with its unique key, by the rule that the new one brings; and
