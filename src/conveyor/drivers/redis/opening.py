@@ -31,8 +31,11 @@ def prepare(connections: Connections) -> None:
     if release < _FLAGS_SINCE:
         connections.use_plain_scripts()
     key = f"{connections.settings.prefix}:schema"
-    connections.command("SET", key, VERSION, "NX")
     found = connections.command("GET", key)
+    if found is None:
+        # Only where there is none: a server that is full refuses even to be told what it knows.
+        connections.command("SET", key, VERSION, "NX")
+        found = connections.command("GET", key)
     if not found.isdigit() or int(found) > VERSION:
         raise SchemaMismatch(
             f"{key} on {connections.settings.server} is {found!r}: another program's, or of a newer release of "

@@ -13,7 +13,22 @@ _HERE: Final = Path(__file__).parent / "lua"
 _ALLOW_OOM: Final = "#!lua flags=allow-oom\n"
 """For what ends jobs and so makes room: it must work on a server that is full. Redis 7 and Valkey know the line."""
 
-_MAKES_ROOM: Final = frozenset({"beat", "claim", "clear", "extend", "forget", "pause", "resume", "settle", "tend"})
+_MAKES_ROOM: Final = frozenset(
+    {
+        "acquire_lock",
+        "add_metrics",
+        "beat",
+        "cancel",
+        "change_lock",
+        "claim",
+        "clear",
+        "extend",
+        "forget",
+        "leave",
+        "look",
+    }
+    | {"pause", "resume", "settle", "tend", "write_progress"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ def _first_word(error: exceptions.ResponseError) -> str:
         if isinstance(error, kind):
             return word
     text = str(error).removeprefix("ERR ")
+    if "user executing the script can't" in text:
+        return "NOPERM"
     # A command that failed inside a script: "Error running script (…): @user_script: 12: OOM command not allowed …".
     found = re.search(rf"\b({'|'.join(_WORDS)})\b", text)
     return found[1] if found else ""

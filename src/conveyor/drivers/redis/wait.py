@@ -34,17 +34,18 @@ class Wait(Part):
         deadline = time.monotonic() + timeout
         with self._listener() as listener:
             while True:
-                ready, *due = self._run("look", *queues)
+                ready, *more = self._run("look", *queues)
                 if ready:
                     return True
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                if due and due[0] is not None:
-                    left = min(left, int(due[0]) / SECOND)
+                due, *numbers = more
+                if due:
+                    left = min(left, int(due) / SECOND)
                 told = self._listen(listener, min(left, _LONGEST))
                 self._connections.check_open()
-                if not told.isdisjoint(self._numbers_of(queues)):
+                if any(b"%d" % number in told for number in numbers):
                     return True
 
     @contextmanager
@@ -77,11 +78,6 @@ class Wait(Part):
             told.add(listener.read()[-1])
             seconds = 0.0
         return told
-
-    def _numbers_of(self, queues: Sequence[str]) -> set[bytes]:
-        """How the server speaks of these queues, as far as it has been heard; of the others a look will tell."""
-        numbers = (self._queue_names.number(queue) for queue in queues)
-        return {b"%d" % number for number in numbers if number is not None}
 
     def _hang_up(self) -> None:
         """Close the links that listen and that nobody waits on."""

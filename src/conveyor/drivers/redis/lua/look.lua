@@ -1,9 +1,9 @@
 -- look.lua: whether a claim from these queues would find something; if not, their next push will tell.
 -- in:  now; the queues
--- out: 1 or 0; then, if one is known, the microseconds until a delayed job is due
+-- out: 1; or 0, the microseconds until a delayed job is due or "", and the numbers of those that are not paused
 local now = moment()
 local next_due
-local armed = {}
+local armed, open = {}, {}
 for place = 2, #ARGV do
     local queue = number_of('queues', ARGV[place])
     if not queue then
@@ -11,6 +11,7 @@ for place = 2, #ARGV do
     else
         armed[#armed + 1] = queue
         if call('SISMEMBER', B .. ':paused', queue) == 0 then
+            open[#open + 1] = queue
             for level = 0, 3 do
                 if call('XLEN', B .. ':ready:' .. queue .. ':' .. level) > 0
                    or call('EXISTS', B .. ':again:' .. queue .. ':' .. level) == 1 then
@@ -27,4 +28,4 @@ for place = 2, #ARGV do
     end
 end
 if #armed > 0 then call('SADD', B .. ':armed', unpack(armed)) end
-return {0, next_due and int(next_due - now)}
+return {0, next_due and int(next_due - now) or '', unpack(open)}
