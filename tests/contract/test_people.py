@@ -356,6 +356,13 @@ def test_clear_ends_however_fast_jobs_are_pushed(store: Store, clock: FakeClock)
     check_counters(driver)
 
 
+def test_clear_deletes_what_was_pushed_before_the_clock_stepped_back(driver: Driver, clock: FakeClock) -> None:
+    driver.push(jobs(3))
+    clock.step(-60)
+
+    assert driver.clear("a") == 3
+
+
 def test_what_is_forgotten_or_cleared_leaves_no_progress(driver: Driver) -> None:
     ended, cleared = driver.push(jobs(2))
     claims = take(driver)

@@ -53,6 +53,20 @@ def test_completed_and_cancelled_jobs_go_by_the_age_of_their_end(store: Store, c
     check_counters(driver)
 
 
+def test_days_that_are_long_past_go_with_all_their_jobs(store: Store, clock: FakeClock) -> None:
+    driver = store.open(retention=Retention(finished_age=4 * DAY))
+    old = [finish(driver), cancel(driver)]
+    clock.step(3 * DAY)
+    young = finish(driver)
+    clock.step(3 * DAY)
+
+    while driver.tend().pruned:
+        pass
+
+    assert kept(driver, [*old, young]) == [False, False, True]
+    check_counters(driver)
+
+
 def test_dead_letters_go_by_their_own_age(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(dead_age=60))
     old, finished = bury(driver), finish(driver)

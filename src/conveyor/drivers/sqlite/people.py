@@ -32,12 +32,18 @@ class People(Part):
         )
 
     def clear(self, queue: str) -> int:
-        now = self._clock()
+        there, newest = msgspec.json.decode(self._database.read(SQL["newest"], {"queue": queue}))
+        # The clock may have stepped back since the newest was pushed.
+        last = max(self._clock(), newest)
+        cleared = 0
         # In this order, so that what is promoted, or offered again, in the meantime is met there.
-        return sum(self._clear_stage(queue, stage, now) for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE))
+        for stage in (HELD_STAGE, DELAYED_STAGE, READY_STAGE):
+            cleared += self._clear_stage(queue, stage, last, there - cleared)
+        return cleared
 
-    def _clear_stage(self, queue: str, stage: int, now: int) -> int:
-        some = {"queue": queue, "stage": stage, "now": now, "limit": STEP}
+    def _clear_stage(self, queue: str, stage: int, last: int, most: int) -> int:
+        """Delete what was pushed until then, `most` jobs or a little more; answer how many."""
+        some = {"queue": queue, "stage": stage, "last": last, "limit": STEP}
 
         def delete(writer: sqlite3.Connection) -> int:
             tally = Tally()
@@ -50,10 +56,10 @@ class People(Part):
             tally.write(writer.execute, None)
             return len(waiting)
 
-        cleared = last = self._database.write(delete)
-        while last == STEP:
-            last = self._database.write(delete)
-            cleared += last
+        cleared = step = self._database.write(delete)
+        while step == STEP and cleared < most:
+            step = self._database.write(delete)
+            cleared += step
         return cleared
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:

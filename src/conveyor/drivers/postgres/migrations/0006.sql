@@ -80,7 +80,7 @@ BEGIN
         EXIT WHEN jobs > excess - gone AND (cutoff IS NULL OR (day + 1) * 86400000000 > cutoff);
         EXECUTE format('DELETE FROM progress AS p WHERE EXISTS (SELECT FROM %I AS h WHERE h.id = p.id)', this);
         EXECUTE format('DROP TABLE %I', this);
-        INSERT INTO ended (day, jobs) SELECT drop_days.day, -drop_days.jobs;
+        INSERT INTO ended (day, jobs) VALUES (day, -jobs);
         gone := gone + jobs;
     END LOOP;
     RETURN gone;
