@@ -10,7 +10,7 @@ from benchmarks.kit.worker import drain
 
 
 def run(effort: Effort) -> Iterable[Figure]:
-    count = effort.of(40_000)
+    count = effort.of(120_000)
     one: list[float] = []
     two: list[float] = []
     for _ in range(effort.rounds):
