@@ -79,6 +79,15 @@ def test_what_is_no_number_of_jobs_is_a_wrong_use(cli: Cli, text: str) -> None:
     assert f"'{text}' is not a whole number from 1 up" in answer.err
 
 
+@pytest.mark.parametrize("command", ["jobs", "failed"])
+def test_a_number_that_no_store_can_count_to_is_a_wrong_use(cli: Cli, command: str) -> None:
+    answer = cli(command, "--limit", "9" * 20)
+
+    assert answer.code == 2
+    assert f"'{'9' * 20}' is more than any store can count; give at most 15 digits" in answer.err
+    assert cli(command, "--limit", "9" * 15).code == 0
+
+
 def test_every_option_has_a_twin_in_the_environment_named_like_the_flag() -> None:
     for name in COMMANDS:
         ctx = context(name)

@@ -71,6 +71,10 @@ class Size(_Ints):
         return size
 
 
+_DIGITS: Final = 15
+"""Of a number that stores, and JSON, keep as it is."""
+
+
 class Number(_Ints):
     """A whole number from 1 up."""
 
@@ -79,8 +83,10 @@ class Number(_Ints):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         text = str(value)
-        if not text.isdecimal() or int(text) < 1:
+        if not text.isdecimal() or not text.strip("0"):
             self.fail(f"{text!r} is not a whole number from 1 up.", param, ctx)
+        if len(text) > _DIGITS:
+            self.fail(f"{text!r} is more than any store can count; give at most {_DIGITS} digits.", param, ctx)
         return int(text)
 
 
