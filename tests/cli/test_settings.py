@@ -79,6 +79,16 @@ def test_what_is_no_number_of_jobs_is_a_wrong_use(cli: Cli, text: str) -> None:
     assert f"'{text}' is not a whole number from 1 up" in answer.err
 
 
+@pytest.mark.parametrize("option", ["--queue", "--type", "--error", "--fingerprint", "--tag"])
+@pytest.mark.parametrize("command", ["failed", "retry", "forget"])
+def test_an_empty_choice_is_a_wrong_use_and_chooses_nothing(cli: Cli, command: str, option: str) -> None:
+    """It is what a variable of the shell comes to that is not set."""
+    answer = cli(command, f"{option}=", "--reason", "failed")
+
+    assert answer.code == 2
+    assert "it is empty; give a value, or leave the option out" in answer.err
+
+
 @pytest.mark.parametrize("command", ["jobs", "failed"])
 def test_a_number_that_no_store_can_count_to_is_a_wrong_use(cli: Cli, command: str) -> None:
     answer = cli(command, "--limit", "9" * 20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from uuid import UUID
 
 import click
@@ -169,12 +169,12 @@ def reason_option(help: str) -> Callable[[_Function], _Function]:
 
 def error_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--error`."""
-    return click.option("--error", "-e", default="", metavar="TEXT", help=help)
+    return click.option("--error", "-e", default="", callback=_text, metavar="TEXT", help=help)
 
 
 def fingerprint_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--fingerprint`."""
-    return click.option("--fingerprint", default="", metavar="HEX", help=help)
+    return click.option("--fingerprint", default="", callback=_text, metavar="HEX", help=help)
 
 
 def since_option(help: str) -> Callable[[_Function], _Function]:
@@ -184,15 +184,29 @@ def since_option(help: str) -> Callable[[_Function], _Function]:
 
 def tag_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--tag`."""
-    return click.option("--tag", default="", metavar="TAG", help=help)
+    return click.option("--tag", default="", callback=_text, metavar="TAG", help=help)
 
 
 json_option = click.option("--json", is_flag=True, help="Answer with one JSON document.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def _split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001 - click's signature
+def _split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not split_names((value,)):
+            _refuse_nothing(ctx, param)
     return split_names(values)
+
+
+def _text(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value and ctx.get_parameter_source(str(param.name)) is click.core.ParameterSource.COMMANDLINE:
+        _refuse_nothing(ctx, param)
+    return value
+
+
+def _refuse_nothing(ctx: click.Context, param: click.Parameter) -> NoReturn:
+    """What a variable of the shell that is not set comes to must not choose more than was meant."""
+    raise click.BadParameter("it is empty; give a value, or leave the option out.", ctx, param)
 
 
 def split_names(values: tuple[str, ...]) -> tuple[str, ...]:
