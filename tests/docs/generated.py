@@ -15,10 +15,12 @@ from typing import Final
 from conveyor import errors
 from conveyor.cli import defaults
 from conveyor.drivers.base import Retention
+from conveyor.drivers.open import open_driver
 from conveyor.lifecycle import MOVES
 from conveyor.priority import Aging, Priority
 from conveyor.records import JobStatus
 from conveyor.times import SECOND
+from tests import postgres
 from tests.docs import api
 from tests.docs.blocks import pages
 
@@ -64,21 +66,46 @@ def scores() -> str:
 def schema() -> str:
     """The tables that the migrations make, with their columns, and the view."""
     connection = sqlite3.connect(":memory:")
-    for step in _migrations():
+    for step in _migrations("sqlite"):
         connection.executescript(step)
     parts: list[str] = []
     made = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid"
     for table, kind in connection.execute(made).fetchall():
-        about = _about(table)
+        about = _about("sqlite", table)
         lines = [f"### `{table}`{' (view)' if kind == 'view' else ''}", "", *([about, ""] if about else [])]
         lines += ["| column | type | |", "|---|---|---|"]
         for _, name, type, required, _, key in connection.execute(f"PRAGMA table_info({table})"):
             rule = "primary key" if key else "" if required or kind == "view" else "may be NULL"
-            note = _note(table, name)
+            note = _note("sqlite", table, name)
             lines.append(f"| `{name}` | {type} | {'; '.join(filter(None, (rule, note)))} |")
         parts.append("\n".join(lines))
     connection.close()
     return "\n\n".join(parts)
+
+
+def postgres_schema() -> str:
+    """The same of PostgreSQL, as a server tells it."""
+    open_driver(postgres.clean_url()).close()
+    parts: dict[str, list[str]] = {}
+    for table, kind, column, type, required, is_key in postgres.server().execute(_COLUMNS):
+        if table not in parts:
+            about = _about("postgres", table)
+            heading = f"### `{table}`{' (view)' if kind == 'v' else ''}"
+            parts[table] = [heading, "", *([about, ""] if about else []), "| column | type | |", "|---|---|---|"]
+        rule = "primary key" if is_key else "" if required or kind == "v" else "may be NULL"
+        note = _note("postgres", table, column)
+        parts[table].append(f"| `{column}` | {type} | {'; '.join(filter(None, (rule, note)))} |")
+    return "\n\n".join("\n".join(lines) for lines in parts.values())
+
+
+_COLUMNS: Final = """
+SELECT c.relname, c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey))
+  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+ WHERE c.relnamespace = 'tested'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+   AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY c.oid, a.attnum
+"""
 
 
 def retention() -> str:
@@ -108,29 +135,30 @@ def _text(lines: list[str]) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def _migrations() -> Iterator[str]:
-    folder = resources.files("conveyor.drivers.sqlite") / "migrations"
+def _migrations(store: str) -> Iterator[str]:
+    folder = resources.files(f"conveyor.drivers.{store}") / "migrations"
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         yield file.read_text(encoding="utf-8")
 
 
 _CREATE: Final = re.compile(
-    r"(?P<about>(?:^--[^\n]*\n)*)^CREATE (?:TABLE|VIEW) (?P<name>\w+)(?P<body>.*?;)$", re.DOTALL | re.MULTILINE
+    r"(?P<about>(?:^--[^\n]*\n)*)^CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (?P<name>\w+)(?P<body>.*?;)$",
+    re.DOTALL | re.MULTILINE,
 )
 
 
-def _about(table: str) -> str:
+def _about(store: str, table: str) -> str:
     """The comment above a table."""
-    for step in _migrations():
+    for step in _migrations(store):
         for match in _CREATE.finditer(step):
             if match["name"] == table:
                 return " ".join(line.removeprefix("--").strip() for line in match["about"].splitlines())
     return ""
 
 
-def _note(table: str, column: str) -> str:
+def _note(store: str, table: str, column: str) -> str:
     """The comment beside a column."""
-    for step in _migrations():
+    for step in _migrations(store):
         for match in _CREATE.finditer(step):
             found = re.search(rf"^ +{column} [^\n]*?-- (?P<note>[^\n]*)$", match["body"], re.MULTILINE)
             if match["name"] == table and found is not None:
@@ -144,6 +172,7 @@ DRAWN: Final[dict[str, Callable[[], str]]] = {
     "errors": error_tree,
     "scores": scores,
     "schema": schema,
+    "postgres schema": postgres_schema,
     "retention": retention,
     "work keys": work_keys,
 }
