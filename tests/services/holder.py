@@ -12,7 +12,8 @@ from conveyor import Conveyor, LockLost
 def race(app: Conveyor, name: str, marker: Path, rounds: int) -> None:
     """Again and again, be the only one for a moment; say each fence, and "overlap" when somebody else was there."""
     for _ in range(rounds):
-        with app.lock(name, ttl=5, wait=60) as lock:
+        # So long that nobody loses it, however busy the machine is.
+        with app.lock(name, ttl=60, wait=60) as lock:
             try:
                 marker.touch(exist_ok=False)
             except FileExistsError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -15,6 +16,12 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[tree.Benc
         yield made
 
 
+STORE_BOUND: Final = frozenset({"burst", "capacity", "drain", "locks", "once", "queues", "run"})
+"""The files whose tests lean on what the store does: how it claims, wakes, settles, locks. The rest is the worker's."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    # What a worker does is the same on all; what differs, its faults show. Every store would take too long here.
-    tree.on_every_store(metafunc, ("sqlite", "valkey"))
+    # All of them on PostgreSQL would take two minutes: there, the worker's own business is left to the soak.
+    file = metafunc.definition.path.stem.removeprefix("test_")
+    postgres = "postgres" if file in STORE_BOUND else pytest.param("postgres", marks=pytest.mark.soak)
+    tree.on_every_store(metafunc, ("sqlite", "valkey", postgres))

@@ -214,7 +214,7 @@ def bench(directory: Path, store: str = "sqlite", url: str | None = None) -> Gen
         made.close()
 
 
-def on_every_store(metafunc: pytest.Metafunc, stores: Sequence[str] = tuple(STORES)) -> None:
+def on_every_store(metafunc: pytest.Metafunc, stores: Sequence[object] = tuple(STORES)) -> None:
     """Run a test that takes a bench on each of these stores, or on those that its mark `stores` names."""
     if "bench" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("stores")
