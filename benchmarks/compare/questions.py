@@ -123,14 +123,40 @@ def _backlog(library: Library, store_kind: str) -> Answers | None:
 
 def _latency(library: Library, store_kind: str) -> Answers:
     """From just before the push to the job's only line, one job at a time, on a worker with nothing else to do."""
-    count = 200
-    with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
+    return _picked_up(library, store_kind, kind=library.kinds[0], count=200, every=0.02)
+
+
+def _latency_loaded(kind: str) -> Callable[[Library, str], Answers | None]:
+    """The same of jobs of 10 ms that come every 20 ms, as people come: now and then two at a time."""
+
+    def answer(library: Library, store_kind: str) -> Answers | None:
+        if kind not in library.kinds:
+            return None
+        return _picked_up(library, store_kind, kind=kind, count=500, every=0.02, pause=0.01, at_random=True)
+
+    return answer
+
+
+def _picked_up(
+    library: Library,
+    store_kind: str,
+    *,
+    kind: str,
+    count: int,
+    every: float,
+    pause: float = 0.0,
+    at_random: bool = False,
+) -> Answers:
+    with _race(library, store_kind, kind=kind, pause=pause) as (race, _):
         meter = race.expect(count + 1)
         with race.worker() as worker:
             _warm_up(race, worker, meter)
-            pushed = race.call("ping", count=count, pause=0.02)["pushed"]
+            pushed = race.call("ping", count=count, pause=every, random=int(at_random))["pushed"]
             worker.until(meter, count)
-    took = sorted((ran - before) / 1e6 for before, ran in zip(pushed, meter.moments(), strict=False) if ran)[:-1]
+    # A job writes its moment at its end.
+    took = sorted(
+        (ran - before) / 1e6 - pause * 1e3 for before, ran in zip(pushed, meter.moments(), strict=False) if ran
+    )
     shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
     return {name: took[min(len(took) - 1, int(share * len(took)))] for name, share in shares}
 
@@ -193,16 +219,13 @@ def _footprint(library: Library, _store_kind: str) -> Answers:
 
 
 def _import(library: Library, _store_kind: str) -> Answers:
-    module = library.packages[0].partition("[")[0]
-    module = "conveyor" if module in {".", ""} else module
-
-    def seconds(statement: str) -> float:
+    def seconds(command: Sequence[str]) -> float:
         began = time.perf_counter()
-        subprocess.run([str(library.interpreter), "-c", statement], check=True)
+        subprocess.run(command, check=True)
         return time.perf_counter() - began
 
-    seconds(f"import {module}")
-    took = [seconds(f"import {module}") - seconds("pass") for _ in range(5)]
+    seconds(library.import_command())
+    took = [seconds(library.import_command()) - seconds(library.bare_command()) for _ in range(5)]
     return {"": statistics.median(took) * 1000}
 
 
@@ -239,6 +262,10 @@ QUESTIONS: Final = (
     Question("jobs_of_100_ms", "run async jobs of 100 ms", RATE,
              _draining("async", count=2_000, pause=0.1, processes=(1,))),
     Question("latency", "pick up a job, worker idle", "ms", _latency),
+    Question("latency_loaded", "pick up sync jobs of 10 ms that come every 20 ms at random, one process", "ms",
+             _latency_loaded("sync")),
+    Question("latency_loaded_async", "pick up async jobs of 10 ms that come every 20 ms at random, one process", "ms",
+             _latency_loaded("async")),
     Question("bytes", "bytes a waiting job, its arguments (108 bytes as JSON) included", "bytes", _bytes),
     Question("backlog", "run sync jobs while ever more wait", RATE, _backlog),
     Question("idle", "keep an idle worker", "", _idle),

@@ -83,7 +83,7 @@ class Race:
         Raises:
             Failed: it could not, or not in time.
         """
-        command = [str(self.library.interpreter), "-m", "peers.run", self.library.module, what]
+        command = [*self.library.adapter_command, what]
         for name, value in {"size": self.size, **options}.items():
             command += [f"--{name}", str(value)]
         try:
@@ -104,10 +104,10 @@ class Race:
     @contextlib.contextmanager
     def worker(self, processes: int = 1) -> Generator[Worker]:
         """A worker with so many processes that run jobs, until the end of the block."""
-        command = [str(self.library.interpreter), "-m", "peers.run", self.library.module, "worker"]
+        command = [*self.library.adapter_command, "worker", "--processes", str(processes)]
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
-                [*command, "--processes", str(processes)],
+                command,
                 cwd=ROOT / "benchmarks",
                 env=self._environment(),
                 start_new_session=True,
@@ -127,7 +127,7 @@ class Race:
             "BENCH_PAUSE": str(self.pause),
             "BENCH_METER": str(self.meter.path if self.meter is not None else ""),
             "PYTHONPATH": str(ROOT / "benchmarks"),
-            "PATH": f"{self.library.interpreter.parent}:{os.environ['PATH']}",
+            "PATH": f"{self.library.programs}:{os.environ['PATH']}",
         }
 
 
@@ -189,8 +189,9 @@ def _until_gone(group: int) -> None:
 
 
 def _last_line(said: bytes) -> str:
-    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else "it said nothing"
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line] or lines
+    return telling[-1][:200] if telling else "it said nothing"
 
 
 def rate(moments: Sequence[int]) -> float:

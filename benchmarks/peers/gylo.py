@@ -1,4 +1,4 @@
-"""gylo, a Rust core on PostgreSQL."""
+"""gylo, a Rust core on PostgreSQL; it pushes on an async connection only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import gylo
 import psycopg
 
+from peers import loop
 from peers.adapter import IS_ASYNC, STORE, Adapter, Arguments
 from peers.work import awork, work
 
 app = gylo.Gylo()
-opened: list[psycopg.Connection] = []
+opened: list[psycopg.AsyncConnection] = []
 
 if IS_ASYNC:
 
@@ -29,14 +30,18 @@ else:
         work(number, text)
 
 
-def _connection() -> psycopg.Connection:
+async def _connection() -> psycopg.AsyncConnection:
     if not opened:
-        opened.append(psycopg.connect(STORE, autocommit=True))
+        opened.append(await psycopg.AsyncConnection.connect(STORE, autocommit=True))
     return opened[0]
 
 
-def push_many(arguments: Arguments) -> None:
-    job.enqueue_many(_connection(), [(each, {}) for each in arguments])
+async def push(number: int, text: str) -> None:
+    await job.enqueue(await _connection(), number, text)
+
+
+async def push_many(arguments: Arguments) -> None:
+    await job.enqueue_many(await _connection(), [(each, {}) for each in arguments])
 
 
 def prepare() -> None:
@@ -45,8 +50,8 @@ def prepare() -> None:
 
 
 ADAPTER = Adapter(
-    push=lambda number, text: job.enqueue(_connection(), number, text),
-    push_many=push_many,
+    push=lambda number, text: loop.run(push(number, text)),
+    push_many=lambda arguments: loop.run(push_many(arguments)),
     prepare=prepare,
     worker=lambda processes: [
         [

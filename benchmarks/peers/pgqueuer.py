@@ -1,10 +1,15 @@
-"""PgQueuer over asyncpg: async jobs only, in batches of 100, one process a command."""
+"""PgQueuer over asyncpg: async jobs only, in batches of 100, one process a command.
+
+Its command fails at its own option for the log level (1.6.0), so its manager is run as its documentation shows for programs.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 
 import asyncpg
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
@@ -17,8 +22,8 @@ from peers.work import awork
 opened: list[Queries] = []
 
 
-async def main() -> PgQueuer:
-    """What `pgq run` serves."""
+async def serve(batch: int) -> None:
+    """Run jobs until the end of the process."""
     served = PgQueuer(AsyncpgDriver(await asyncpg.connect(STORE)))
 
     @served.entrypoint("work")
@@ -26,7 +31,7 @@ async def main() -> PgQueuer:
         number, text = json.loads(job.payload or b"")
         await awork(number, text)
 
-    return served
+    await served.run(batch_size=batch)
 
 
 async def _queries() -> Queries:
@@ -44,10 +49,18 @@ async def aprepare() -> None:
     await (await _queries()).install()
 
 
-ADAPTER = Adapter(
-    push=lambda number, text: loop.run(apush_many([(number, text)])),
-    push_many=lambda arguments: loop.run(apush_many(arguments)),
-    prepare=lambda: loop.run(aprepare()),
-    worker=lambda processes: [["pgq", "run", "peers.pgqueuer:main", "--batch-size", "100"]] * processes,
-    kinds=("async",),
-)
+def adapter(batch: int) -> Adapter:
+    """Workers that take so many jobs at once."""
+    return Adapter(
+        push=lambda number, text: loop.run(apush_many([(number, text)])),
+        push_many=lambda arguments: loop.run(apush_many(arguments)),
+        prepare=lambda: loop.run(aprepare()),
+        worker=lambda processes: [["python", "-m", "peers.pgqueuer", str(batch)]] * processes,
+        kinds=("async",),
+    )
+
+
+ADAPTER = adapter(100)
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))

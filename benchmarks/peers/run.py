@@ -9,9 +9,11 @@ import argparse
 import asyncio
 import importlib
 import json
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from peers.adapter import Adapter
@@ -30,6 +32,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--size", type=int, default=100, help="bytes of the text that each job carries")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two pings")
+    parser.add_argument("--random", type=int, default=0, help="let the pauses vary, as a Poisson process's do")
     parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
     adapter: Adapter = importlib.import_module(f"peers.{given.name}").ADAPTER
@@ -46,7 +49,7 @@ def main() -> int:
         case "apush":
             _tell(asyncio.run(_apush(adapter, given.count, text)))
         case "ping":
-            _ping(adapter, given.count, text, given.pause)
+            _ping(adapter, given.count, text, _pauses(given.count, given.pause, at_random=bool(given.random)))
         case _:
             return _work(adapter, given.processes)
     return 0
@@ -91,11 +94,22 @@ async def _apush(adapter: Adapter, count: int, text: str) -> float | None:
     return time.perf_counter() - began
 
 
-def _ping(adapter: Adapter, count: int, text: str, pause: float) -> None:
+def _pauses(count: int, mean: float, *, at_random: bool) -> Sequence[float]:
+    """Seconds before each ping; the same ones for every library."""
+    if not at_random:
+        return [mean] * count
+    chance = random.Random(1)
+    return [chance.expovariate(1 / mean) for _ in range(count)]
+
+
+def _ping(adapter: Adapter, count: int, text: str, pauses: Sequence[float]) -> None:
     """Push one job after another, and print the moment before each push."""
     pushed: list[int] = []
+    due = time.monotonic()
     for number in range(count):
-        time.sleep(pause)
+        # By the clock: what a push takes is no part of the pause.
+        due += pauses[number]
+        time.sleep(max(0.0, due - time.monotonic()))
         pushed.append(time.time_ns())
         adapter.push(number, text)
     print(json.dumps({"pushed": pushed}))
