@@ -1,6 +1,6 @@
 """PgQueuer over asyncpg: async jobs only, in batches of 100, one process a command.
 
-Its command fails at its own option for the log level (1.6.0), so its manager is run as its documentation shows for programs.
+Its command fails at its own option for the log level (1.6.0), so its manager is run as a program would run it.
 """
 
 from __future__ import annotations
