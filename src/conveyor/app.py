@@ -27,6 +27,7 @@ from conveyor.queue import Queue
 from conveyor.records import JobId, NewJob
 from conveyor.registry import Registry
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
+from conveyor.text import readable
 from conveyor.times import Clock, seconds, system_clock
 from conveyor.timetable import Timetable
 
@@ -378,6 +379,6 @@ def _check_codec(codec: object) -> Codec:
 
 def _check_url(url: object) -> str:
     if not isinstance(url, str) or "://" not in url:
-        shown = f"…@{url.rpartition('@')[2]}" if isinstance(url, str) and "@" in url else url
+        shown = readable(url) if isinstance(url, str) else url
         raise ConfigError(f"url is {shown!r}; give a store URL such as sqlite:///conveyor.db")
     return url

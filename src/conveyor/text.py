@@ -21,3 +21,13 @@ def unicode(text: str, name: str) -> str:
 def escaped(text: str) -> str:
     """The text with half surrogate pairs escaped, for what has to be kept whatever it holds."""
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def readable(url: str) -> str:
+    """What may be shown of a URL that is none of ours: neither who stands before the `@`, nor what its query says."""
+    before, at, after = url.rpartition("@")
+    if "?" in before:
+        # Either the query has an `@`, or the password a `?`.
+        return f"{url.partition('://')[0]}://…"
+    place, query, _ = after.partition("?")
+    return ("…@" if at else "") + place + ("?…" if query else "")

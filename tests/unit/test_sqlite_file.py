@@ -81,9 +81,20 @@ def test_a_bad_url_is_refused_and_named_before_anything_is_opened(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_scheme_does_not_show_the_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://user:secret@localhost/db",
+        "mysql://localhost/db?password=secret",
+        "mysql://localhost/db?user=ada&sslpassword=secret@1",
+        "mysql://user:secret?secret@localhost/db",
+        "mysql://[::1/db?password=secret",
+        "localhost?password=secret",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_shown_without_its_secrets(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_driver("mysql://user:secret@localhost/db")
+        Conveyor(url).open()
 
     assert "secret" not in str(caught.value)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from conveyor.drivers.base import Driver, Retention
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
+from conveyor.text import readable
 from conveyor.times import Clock, system_clock
 
 _MODULES: Final[dict[str, str]] = {
@@ -50,19 +51,19 @@ def open_driver(
         SchemaMismatch: the store is not conveyor's, or of a newer release.
         StoreUnavailable: it cannot be reached, read or written.
     """
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError as error:
-        raise ConfigError(f"the store URL {_without_secrets(url)!r} is no URL ({error}); correct it") from None
-    module = _MODULES.get(scheme)
-    if module is None:
-        known = ", ".join(f"{name}://" for name in _MODULES)
-        raise ConfigError(f"the store URL {_without_secrets(url)!r} begins with no known scheme; known are {known}")
-    opener: Callable[..., Driver] = importlib.import_module(module).open_url
+    scheme = _scheme(url)
+    opener: Callable[..., Driver] = importlib.import_module(_MODULES[scheme]).open_url
     own = {"create": create, "beside": beside} if scheme in _FILES else {}
     return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention(), **own)
 
 
-def _without_secrets(url: str) -> str:
-    before, at, after = url.rpartition("@")
-    return f"…@{after}" if at else before + after
+def _scheme(url: str) -> str:
+    """The URL's scheme, which is one of _MODULES."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise ConfigError(f"the store URL {readable(url)!r} is no URL ({error}); correct it") from None
+    if scheme not in _MODULES:
+        known = ", ".join(f"{name}://" for name in _MODULES)
+        raise ConfigError(f"the store URL {readable(url)!r} begins with no known scheme; known are {known}")
+    return scheme
