@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "resume": _Entry("Act", "End the pause of a queue."),
     "schedule": _Entry("Act", "List schedules, and run, pause or resume them."),
     "clear": _Entry("Act", "Delete the waiting jobs of a queue, or its dead letters."),
+    "migrate": _Entry("Act", "Bring the store's tables up to date."),
     "cleanup": _Entry("Act", "Delete old records of jobs that have ended.", ("prune",)),
 }
 """Each lives in the module of its name. The summaries stand here, so that `conveyor --help` loads none of them."""

@@ -107,7 +107,7 @@ class Target:
         if app is None:
             from conveyor.app import Conveyor
 
-            app = self._app = Conveyor(self._store_url)
+            app = self._app = Conveyor(self.url)
         self.prefer_app()
         return app
 
@@ -123,11 +123,16 @@ class Target:
         from conveyor.drivers.open import open_driver
 
         if not create:
-            require_file(self._store_url)
-        return open_driver(self._store_url)
+            require_file(self.url)
+        return open_driver(self.url)
 
     @property
-    def _store_url(self) -> str:
+    def url(self) -> str:
+        """The URL, secrets included.
+
+        Raises:
+            ConfigError: the app that it belongs to cannot be loaded.
+        """
         if self._url is None and self.app is not None:
             return self.app.url
         return self._url or self._configured or DEFAULT_URL

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver, Retention, Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
 from conveyor.text import readable
@@ -22,6 +22,9 @@ _MODULES: Final[dict[str, str]] = {
     "postgresql": "conveyor.drivers.postgres",
     "postgres": "conveyor.drivers.postgres",
 }
+
+_WITH_SCHEMA: Final = frozenset({"sqlite", "postgresql", "postgres"})
+"""Stores whose tables have versions."""
 
 _FILES: Final = frozenset({"sqlite"})
 """Stores in a file, which opening makes."""
@@ -55,6 +58,21 @@ def open_driver(
     opener: Callable[..., Driver] = importlib.import_module(_MODULES[scheme]).open_url
     own = {"create": create, "beside": beside} if scheme in _FILES else {}
     return opener(url, clock=clock, aging=aging or Aging(), retention=retention or Retention(), **own)
+
+
+def open_schema(url: str) -> Schema | None:
+    """Look at the tables of the store that `url` names, whatever their version; `None` for a store that has none.
+
+    Raises:
+        ConfigError: the URL or one of its options cannot work.
+        SchemaMismatch: the store is not conveyor's, or of a newer release.
+        StoreUnavailable: it cannot be reached or read.
+    """
+    scheme = _scheme(url)
+    if scheme not in _WITH_SCHEMA:
+        return None
+    look: Callable[[str], Schema] = importlib.import_module(_MODULES[scheme]).open_schema
+    return look(url)
 
 
 def _scheme(url: str) -> str:

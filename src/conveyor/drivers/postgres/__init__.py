@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver, Retention, Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
 from conveyor.times import Clock
@@ -12,7 +14,7 @@ from conveyor.times import Clock
 if TYPE_CHECKING:
     from conveyor.drivers.postgres.driver import PostgresDriver as PostgresDriver
 
-__all__ = ["open_url"]
+__all__ = ["open_schema", "open_url"]
 
 
 def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> Driver:
@@ -23,8 +25,26 @@ def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> D
         SchemaMismatch: the schema is not conveyor's, or of a newer release.
         StoreUnavailable: the server cannot be reached.
     """
-    try:
+    with _needing_client():
         from conveyor.drivers.postgres.driver import PostgresDriver
+    return PostgresDriver(url, clock, aging, retention)
+
+
+def open_schema(url: str) -> Schema:
+    """Look at the schema that a `postgresql:` URL names.
+
+    Raises:
+        as `open_url`.
+    """
+    with _needing_client():
+        from conveyor.drivers.postgres.schema import PostgresSchema
+    return PostgresSchema(url)
+
+
+@contextmanager
+def _needing_client() -> Generator[None]:
+    try:
+        yield
     except ImportError as error:
         # Without its binary, or libpq, psycopg fails with an ImportError that names no module.
         if (error.name or "psycopg").partition(".")[0] not in {"psycopg", "psycopg_binary", "psycopg_c"}:
@@ -32,4 +52,3 @@ def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> D
         raise ConfigError(
             "a PostgreSQL store needs its client library; run pip install 'conveyor[postgres]'"
         ) from error
-    return PostgresDriver(url, clock, aging, retention)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
-import psycopg
 from psycopg import pq
 
 from conveyor import unbroken
@@ -15,8 +14,7 @@ from conveyor.drivers.postgres.pool import Pool
 from conveyor.drivers.postgres.schema import prepare
 from conveyor.drivers.postgres.settings import PostgresSettings
 from conveyor.drivers.postgres.statements import statements_in
-from conveyor.drivers.postgres.translation import Again, translate
-from conveyor.errors import StoreUnavailable
+from conveyor.drivers.postgres.translation import Again, translating
 
 Rows = list[tuple[Any, ...]]
 
@@ -82,18 +80,9 @@ class Database:
         self.check_open()
         return connect(self.settings)
 
-    @contextmanager
-    def translating(self) -> Generator[None]:
+    def translating(self) -> AbstractContextManager[None]:
         """PostgreSQL's errors as ours."""
-        try:
-            yield
-        except psycopg.Error as error:
-            raise translate(error, self.settings) from error
-        except Overdue as error:
-            raise StoreUnavailable(
-                f"{self.settings.place} did not answer within {self.settings.timeout:g} s; check that it can be "
-                "reached, or raise ?timeout= in the store URL"
-            ) from error
+        return translating(self.settings)
 
     @property
     def is_closed(self) -> bool:

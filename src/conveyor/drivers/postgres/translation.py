@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
 from psycopg import errors
 
+from conveyor.drivers.postgres.connection import Overdue
 from conveyor.drivers.postgres.settings import PostgresSettings
 from conveyor.errors import ConveyorError, InvalidValue, SchemaMismatch, StoreError, StoreFull, StoreUnavailable
 
@@ -54,6 +57,20 @@ _WORDS: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[ConveyorError], 
         "PostgreSQL cannot store this value ({error}); texts may not contain NUL, and numbers have 32 or 64 bits",
     ),
 )
+
+
+@contextmanager
+def translating(settings: PostgresSettings) -> Generator[None]:
+    """PostgreSQL's errors as ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error, settings) from error
+    except Overdue as error:
+        raise StoreUnavailable(
+            f"{settings.place} did not answer within {settings.timeout:g} s; check that it can be "
+            "reached, or raise ?timeout= in the store URL"
+        ) from error
 
 
 def translate(error: psycopg.Error, settings: PostgresSettings) -> ConveyorError:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from conveyor import unbroken
-from conveyor.drivers.sqlite.schema import prepare
+from conveyor.drivers.sqlite.schema import not_migrated, prepare
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.translation import is_busy, translate
 from conveyor.drivers.sqlite.turn import Turn, TurnTimeout
@@ -56,6 +56,8 @@ class Database:
         self._settings: Final = settings
         self._inode: tuple[int, int] | None = _NO_FILE
         self._is_closed = False
+        self.version = 0
+        """Which version the schema had when it was opened."""
         self._open(create=create, beside=beside)
 
     def _open(self, *, create: bool, beside: object | None = None) -> None:
@@ -63,6 +65,8 @@ class Database:
         _check_directory(self.path)
         if not create and _inode_of(self.path) is None:
             raise StoreUnavailable(f"{self.path} is not there any more; put it back, or start over with another file")
+        if not self._settings.migrate and _inode_of(self.path) is None:
+            raise not_migrated(self.path, 0)
         try:
             self._writer = self.patiently(lambda: self._connect(create=create))
             self._prepare(beside)
@@ -82,7 +86,7 @@ class Database:
     def _prepare(self, beside: object | None) -> None:
         """Bring the schema up to date; waits for others, but not for the thread that it holds up itself."""
         try:
-            prepare(self._open_writer(), self.path, share=self._settings.share)
+            self.version = self._prepare_now()
         except sqlite3.OperationalError as error:
             if not is_busy(error):
                 raise
@@ -93,7 +97,11 @@ class Database:
                 ) from error
         else:
             return
-        self.patiently(lambda: prepare(self._open_writer(), self.path, share=self._settings.share))
+        self.version = self.patiently(self._prepare_now)
+
+    def _prepare_now(self) -> int:
+        settings = self._settings
+        return prepare(self._open_writer(), self.path, share=settings.share, migrate=settings.migrate)
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = True) -> T:
         """Answer `work(writer)`, done in one transaction: committed at its end, rolled back when anything is raised.

@@ -23,6 +23,8 @@ class SqliteSettings:
     """Seconds to wait for another process's transaction before StoreUnavailable."""
     share: bool = False
     """Whether to keep conveyor's tables in a file that has tables of an application."""
+    migrate: bool = True
+    """Whether opening makes the tables, and brings them up to date."""
 
     @classmethod
     def from_url(cls, url: str) -> SqliteSettings:
@@ -46,12 +48,19 @@ class SqliteSettings:
         if durability not in ("normal", "full"):
             raise ConfigError(f"durability is {durability!r} in {url!r}; give normal or full")
         timeout = _positive(options.pop("timeout", "10"), url)
-        share = options.pop("share", "false")
-        if share not in ("true", "false"):
-            raise ConfigError(f"share is {share!r} in {url!r}; give true or false")
+        share = _switch("share", options.pop("share", "false"), url)
+        migrate = _switch("migrate", options.pop("migrate", "true"), url)
         if options:
-            raise ConfigError(f"unknown option {min(options)!r} in {url!r}; known are durability, timeout, share")
-        return cls(Path(path), "full" if durability == "full" else "normal", timeout, share == "true")
+            raise ConfigError(
+                f"unknown option {min(options)!r} in {url!r}; known are durability, timeout, share, migrate"
+            )
+        return cls(Path(path), "full" if durability == "full" else "normal", timeout, share, migrate)
+
+
+def _switch(name: str, text: str, url: str) -> bool:
+    if text not in ("true", "false"):
+        raise ConfigError(f"{name} is {text!r} in {url!r}; give true or false")
+    return text == "true"
 
 
 def _positive(text: str, url: str) -> float:
