@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.compare.libraries import CONVEYOR, LIBRARIES, REDIS, SQLITE, Library
+from benchmarks.compare.libraries import CONVEYOR, LIBRARIES, REDIS, ROOT, SQLITE, Library
+from benchmarks.compare.plots import draw
 from benchmarks.compare.questions import QUESTIONS, Question
 from benchmarks.compare.race import Failed
 from benchmarks.compare.report import Cell, Table, as_markdown, as_text
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--store", action="append", choices=("redis", "sqlite", "postgres"), help="likewise")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round of every answer there")
-    parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name}, and pictures")
     given = parser.parse_args()
     names: list[str] = given.questions or [each.name for each in QUESTIONS]
     if unknown := set(names) - {each.name for each in QUESTIONS}:
@@ -50,6 +51,8 @@ def main() -> int:
         given.json.write_text(json.dumps([table.as_json() for table in tables], indent=2) + "\n", "utf-8")
     if given.write:
         RESULTS.write_text(as_markdown(described, versions, tables), "utf-8")
+        for path in draw(tables):
+            print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 

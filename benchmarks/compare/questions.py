@@ -107,7 +107,7 @@ def _backlog(library: Library, store_kind: str) -> Answers | None:
     if not library.has_push_many:
         return None
     kind, answers = library.kinds[0], Answers()
-    for waiting in (10_000, 100_000, 1_000_000):
+    for waiting in (10_000, 100_000, 1_000_000, 5_000_000):
         with _race(library, store_kind, kind=kind) as (race, _):
             meter = race.expect(waiting)
             race.call("push_many", count=waiting)
@@ -251,6 +251,8 @@ QUESTIONS: Final = (
              _pushing("apush", 5_000, has=lambda library: library.has_apush)),
     Question("drain", "run sync jobs that do nothing", RATE, _draining("sync", processes=(1, 2))),
     Question("drain_async", "run async jobs that do nothing", RATE, _draining("async", processes=(1, 2))),
+    Question("processes", "run sync jobs that do nothing on ever more processes", RATE,
+             _draining("sync", processes=(1, 2, 4, 8), count=10_000)),
     Question("payload_10k", "run sync jobs with 10 KiB of arguments", RATE,
              _draining("sync", count=5_000, size=10_240)),
     Question("payload_100k", "run sync jobs with 100 KiB of arguments", RATE,

@@ -1,0 +1,134 @@
+"""Figures as pictures: SVG that reads the same on white and on black, and changes only when its figures do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+OURS: Final = "conveyor"
+
+_INK: Final = "#808890"
+"""Text and axes: as far from white as from black."""
+
+_ACCENT: Final = "#e8590c"
+
+_OTHERS: Final = ("#4c8dd6", "#5ba65b", "#a673c9", "#b8860b", "#3aa6a0", "#c4617e", "#7d8a99", "#8f7a5a")
+
+_STYLE: Final[Mapping[str, Any]] = {
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": _INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "grid.color": _INK,
+    "legend.frameon": False,
+    "legend.labelcolor": _INK,
+    "savefig.transparent": True,
+    "svg.fonttype": "none",  # letters stay letters: small, and found by a search
+    "svg.hashsalt": "conveyor",
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+_WIDTH: Final = 7.5
+"""Inches."""
+
+
+def bars(path: Path, *, title: str, unit: str, values: Mapping[str, float]) -> None:
+    """One bar for each name, the greatest on top, each with its number."""
+    with _style():
+        figure, axes = _canvas(0.9 + 0.3 * len(values))
+        names = sorted(values, key=lambda name: values[name])
+        drawn = axes.barh(names, [values[name] for name in names], color=[_colour(name, 6) for name in names])
+        axes.bar_label(drawn, [f"{values[name]:,.0f}" for name in names], padding=4, color=_INK)
+        axes.margins(x=0.12)
+        axes.set_xticks([])
+        axes.spines["bottom"].set_visible(False)
+        axes.tick_params(left=False)
+        axes.set_title(f"{title} ({unit})")
+        _save(figure, path)
+
+
+def lines(
+    path: Path,
+    *,
+    title: str,
+    across: str,
+    up: str,
+    series: Mapping[str, Mapping[float, float]],
+    logarithmic: bool = False,
+) -> None:
+    """One line for each name, through its points, from zero."""
+    with _style():
+        figure, axes = _canvas(3.6)
+        for index, (name, points) in enumerate(series.items()):
+            steps = sorted(points)
+            width = 2.5 if name == OURS else 1.5
+            axes.plot(steps, [points[step] for step in steps], "o-", label=name, color=_colour(name, index), lw=width)
+        if logarithmic:
+            axes.set_xscale("log")
+        else:
+            axes.set_xticks(sorted({step for points in series.values() for step in points}))
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.set_title(title)
+        axes.grid(axis="y")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        _save(figure, path)
+
+
+def ranges(path: Path, *, title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """For each name a row of points, such as its percentiles; the least first point on top."""
+    with _style():
+        figure, axes = _canvas(1.2 + 0.3 * len(rows))
+        names = sorted(rows, key=lambda name: -next(iter(rows[name].values())))
+        for index, name in enumerate(names):
+            points: Sequence[tuple[str, float]] = list(rows[name].items())
+            values = [value for _, value in points]
+            colour = _colour(name, 6)
+            axes.plot(values, [index] * len(values), "-", color=colour, lw=1.5)
+            for marker, (label, value) in zip("o|D>", points, strict=False):
+                told = label if index == len(names) - 1 else None
+                axes.plot([value], [index], marker, color=colour, label=told, linestyle="none")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel(unit)
+        axes.set_title(title)
+        axes.grid(axis="x")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        _save(figure, path)
+
+
+def _style() -> AbstractContextManager[None]:
+    # As Any: its types name some parameters and leave others unknown.
+    library: Any = mpl
+    style: AbstractContextManager[None] = library.rc_context(_STYLE)
+    return style
+
+
+def _canvas(height: float) -> tuple[Any, Any]:
+    figure: Any = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _colour(name: str, index: int) -> str:
+    return _ACCENT if name == OURS else _OTHERS[index % len(_OTHERS)]
+
+
+def _save(figure: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # No date: a picture of the same figures is the same file.
+    figure.savefig(path, format="svg", metadata={"Date": None})
