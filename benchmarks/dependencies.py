@@ -9,16 +9,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.kit.figures import Effort, Figure
+from benchmarks.kit.store import NO_BAR, Store
 
 
-def run(effort: Effort) -> Iterable[Figure]:
+def run(effort: Effort, store: Store) -> Iterable[Figure]:
     del effort  # counting takes no rounds
     found: set[str] = set()
     waiting = _required("conveyor")
     while waiting:
         found |= waiting
         waiting = set[str]().union(*map(_required, waiting)) - found
-    return [Figure(what="packages that the core brings", unit="", rounds=(float(len(found)),), at_most=10)]
+    at_most = store.bars.get("dependencies", NO_BAR).at_most
+    return [Figure(what="packages that the core brings", unit="", rounds=(float(len(found)),), at_most=at_most)]
 
 
 def _required(distribution: str) -> set[str]:

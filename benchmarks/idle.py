@@ -6,21 +6,32 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.kit.figures import Effort, Figure
-from benchmarks.kit.store import new_store
+from benchmarks.kit.store import NO_BAR, Store, new_store
 from benchmarks.kit.worker import worker
 
 
-def run(effort: Effort) -> Iterable[Figure]:
+def run(effort: Effort, store: Store) -> Iterable[Figure]:
     seconds = 30.0 if effort.quick else 60.0
-    with new_store() as path, worker(path, settled_for=5.0) as idle:
-        began, spent = time.monotonic(), idle.cpu_seconds()
+    with new_store(store) as url, worker(url, settled_for=5.0) as idle:
+        began, spent, asked = time.monotonic(), idle.cpu_seconds(), store.asked(url)
         time.sleep(seconds)
-        spent = (idle.cpu_seconds() - spent) / (time.monotonic() - began) * 60
+        took = time.monotonic() - began
+        spent = idle.cpu_seconds() - spent
+        asked_since = None if asked is None else (store.asked(url) or 0) - asked
         # The pages that processes share are counted once; macOS tells only those they do not share.
         memory = [process.memory_full_info() for process in idle.tree]
     proportional = sum(getattr(one, "pss", one.uss) for one in memory)
-    return [
-        Figure(what="idle worker, processor time a minute", unit="s", rounds=(spent,), at_most=0.3),
-        Figure(what="idle worker, memory (PSS)", unit="MiB", rounds=(proportional / 2**20,), at_most=90),
-        Figure(what="idle worker, processes", unit="", rounds=(float(len(memory)),)),
+
+    def figure(what: str, unit: str, value: float, bar: str = "") -> Figure:
+        return Figure(
+            what=f"idle worker, {what}", unit=unit, rounds=(value,), at_most=store.bars.get(bar, NO_BAR).at_most
+        )
+
+    figures = [
+        figure("processor time a minute", "s", spent / took * 60, "idle processor"),
+        figure("memory (PSS)", "MiB", proportional / 2**20, "idle memory"),
+        figure("processes", "", float(len(memory))),
     ]
+    if asked_since is not None:
+        figures.append(figure("commands to the server a second", "", asked_since / took, "idle asked"))
+    return figures

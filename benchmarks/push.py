@@ -7,24 +7,20 @@ from collections.abc import Iterable
 
 from benchmarks.kit.figures import Effort, Figure, against_bare
 from benchmarks.kit.jobs import TEXT, noop
-from benchmarks.kit.store import new_store
-from benchmarks.kit.tape import Tape
+from benchmarks.kit.store import NO_BAR, Store, new_store
 
 
-def run(effort: Effort) -> Iterable[Figure]:
+def run(effort: Effort, store: Store) -> Iterable[Figure]:
     count = 2_000
-    tape = Tape()
-    with tape.recording():
-        tape.start()
-        _push(count)
+    loop = store.bare_push(count, lambda: _push(count))
     ours: list[float] = []
     bare: list[float] = []
     # Short rounds, and many: what disturbs the machine for a moment spoils few of them.
     for _ in range(effort.rounds * 5):
-        with new_store():
+        with new_store(store):
             ours.append(count / _push(count))
-        bare.append(count / tape.replay())
-    return against_bare(ours, bare, what="push one by one", at_least=6_000, least_share=0.6)
+        bare.append(count / loop())
+    return against_bare(ours, bare, what="push one by one", bar=store.bars.get("push", NO_BAR))
 
 
 def _push(count: int) -> float:

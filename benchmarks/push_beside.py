@@ -1,4 +1,4 @@
-"""How long a push takes while a worker with two children drains a backlog from the same file."""
+"""How long a push takes while a worker with two children drains a backlog from the same store."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 
 from benchmarks.kit.figures import Effort, Figure
 from benchmarks.kit.jobs import TEXT, app, noop
-from benchmarks.kit.store import completed, new_store, push_noops
+from benchmarks.kit.store import Store, completed, new_store, push_noops
 from benchmarks.kit.worker import worker
 
 _EVERY: Final = 0.005
 
 
-def run(effort: Effort) -> Iterable[Figure]:
-    rounds = [_pushes(effort.of(80_000)) for _ in range(3)]
+def run(effort: Effort, store: Store) -> Iterable[Figure]:
+    rounds = [_pushes(store, effort.of(80_000)) for _ in range(3)]
     return [
         Figure(
             what=f"push beside a busy worker, p{percent}",
@@ -27,13 +27,13 @@ def run(effort: Effort) -> Iterable[Figure]:
     ]
 
 
-def _pushes(backlog: int) -> list[float]:
+def _pushes(store: Store, backlog: int) -> list[float]:
     """Milliseconds of each push, until the backlog is nearly gone."""
     times: list[float] = []
-    with new_store() as path:
+    with new_store(store) as url:
         push_noops(backlog)
         app.driver.pause(noop.job_type.queue)
-        with worker(path, "--processes", "2") as busy:
+        with worker(url, "--processes", "2") as busy:
             app.driver.resume(noop.job_type.queue)
             busy.until(lambda: completed() > 0, "it had begun")
             while completed() < backlog * 0.9:

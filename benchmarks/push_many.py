@@ -6,23 +6,19 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.kit.figures import Effort, Figure, against_bare
-from benchmarks.kit.store import new_store, push_noops
-from benchmarks.kit.tape import Tape
+from benchmarks.kit.store import NO_BAR, Store, new_store, push_noops
 
 
-def run(effort: Effort) -> Iterable[Figure]:
+def run(effort: Effort, store: Store) -> Iterable[Figure]:
     count = 10_000
-    tape = Tape()
-    with tape.recording():
-        tape.start()
-        push_noops(count)
+    loop = store.bare(lambda: push_noops(count))
     ours: list[float] = []
     bare: list[float] = []
     # Short rounds, and many: what disturbs the machine for a moment spoils few of them.
     for _ in range(effort.rounds * 5):
-        with new_store():
+        with new_store(store):
             began = time.perf_counter()
             push_noops(count)
             ours.append(count / (time.perf_counter() - began))
-        bare.append(count / tape.replay())
-    return against_bare(ours, bare, what="push_many of 500", at_least=25_000, least_share=0.5)
+        bare.append(count / loop())
+    return against_bare(ours, bare, what="push_many of 500", bar=store.bars.get("push_many", NO_BAR))

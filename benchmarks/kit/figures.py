@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from benchmarks.kit.store import Bar, Store
+
 
 class Verdict(StrEnum):
     """How a figure stands to its bar."""
@@ -64,24 +66,22 @@ class Effort:
 class Question(Protocol):
     """A module of this directory; its docstring asks the question."""
 
-    def run(self, effort: Effort) -> Iterable[Figure]:
+    def run(self, effort: Effort, store: Store) -> Iterable[Figure]:
         """Measure."""
         ...
 
 
-def against_bare(
-    ours: Sequence[float], bare: Sequence[float], *, what: str, at_least: float, least_share: float
-) -> list[Figure]:
+def against_bare(ours: Sequence[float], bare: Sequence[float], *, what: str, bar: Bar) -> list[Figure]:
     """Jobs a second, and what part that is of a bare loop's in the same round."""
     # A share is taken round by round: what slows the machine down for a while slows both.
     share = Figure(
         what=f"{what}, share of the bare loop",
         unit="",
         rounds=tuple(one / other for one, other in zip(ours, bare, strict=True)),
-        at_least=least_share,
+        at_least=bar.share,
     )
     return [
         share,
-        Figure(what=what, unit="jobs/s", rounds=tuple(ours), at_least=at_least, share=share),
+        Figure(what=what, unit="jobs/s", rounds=tuple(ours), at_least=bar.at_least, share=share),
         Figure(what=f"{what}, bare loop", unit="jobs/s", rounds=tuple(bare)),
     ]

@@ -15,12 +15,21 @@ mixed: Final = Conveyor()
 """Has async jobs too, for which a worker keeps an event loop and a share of its claims."""
 
 
+asynchronous: Final = Conveyor()
+"""Its jobs are async."""
+
+
 def _noop(number: int, text: str) -> None:
     """Nothing, so that all its cost is conveyor's."""
 
 
 noop: Final = app.job("bench.noop")(_noop)
 mixed.job("bench.noop")(_noop)
+
+
+@asynchronous.job("bench.noop")
+async def async_noop(number: int, text: str) -> None:
+    """Nothing, on an event loop."""
 
 
 @app.job("bench.first_line")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -22,8 +21,7 @@ def describe() -> dict[str, str]:
     return {
         "machine": f"{_cores()} cores of {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}, stores on {_filesystem()}",
-        "versions": f"conveyor {conveyor.__version__}, {platform.python_implementation()} {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}",
+        "versions": f"conveyor {conveyor.__version__}, {platform.python_implementation()} {platform.python_version()}",
     }
 
 

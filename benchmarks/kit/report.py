@@ -1,4 +1,4 @@
-"""Figures as people read them: on a terminal, in RESULTS.md, as JSON."""
+"""Figures as people read them: on a terminal, in RESULTS.md; and as JSON."""
 
 from __future__ import annotations
 
@@ -37,27 +37,12 @@ def as_text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(machine: Mapping[str, str], answers: Sequence[Answer]) -> str:
-    """For RESULTS.md."""
-    lines = [
-        "# Results",
-        "",
-        "Written by `python -m benchmarks --write`; [README](README.md) says what is measured.",
-        "",
-    ]
-    lines += [f"- {name}: {words}" for name, words in machine.items()]
-    for answer in answers:
-        lines += ["", f"## {answer.name}", "", answer.question, ""]
-        if answer.failure is not None:
-            lines.append(f"Failed: {answer.failure}")
-            continue
-        lines += [
-            _markdown_row(_HEAD),
-            _markdown_row(["---"] * len(_HEAD)),
-            *map(_markdown_row, map(_row, answer.figures)),
-        ]
-        lines += ["", f"Others used {answer.others:.0%} of the machine meanwhile."]
-    return "\n".join(lines) + "\n"
+def as_markdown(answer: Answer) -> str:
+    """For RESULTS.md, below a heading."""
+    if answer.failure is not None:
+        return f"{answer.question}\n\nFailed: {answer.failure}"
+    table = [_markdown_row(_HEAD), _markdown_row(["---"] * len(_HEAD)), *map(_markdown_row, map(_row, answer.figures))]
+    return "\n".join([answer.question, "", *table, "", f"Others used {answer.others:.0%} of the machine meanwhile."])
 
 
 def as_json(machine: Mapping[str, str], answers: Sequence[Answer]) -> dict[str, Any]:

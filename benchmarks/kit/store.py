@@ -1,47 +1,100 @@
-"""Store files for one measurement each."""
+"""Stores, each new for one measurement: what a kind of store says of itself, and what is the same for all."""
 
 from __future__ import annotations
 
 import gc
-import sqlite3
-import tempfile
-from collections.abc import Generator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from benchmarks.kit.jobs import TEXT, app, mixed, noop
+from benchmarks.kit.jobs import TEXT, app, asynchronous, mixed, noop
+from conveyor.lifecycle import after_success
 
 BATCH: Final = 500
 """Jobs in one push, claim or settle where they come many at a time."""
 
+Work = Callable[[], object]
+"""A piece of work on the store that the applications use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a figure should reach."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    share: float | None = None
+    """Of the bare loop, or of the figure that this one is compared with."""
+
+
+NO_BAR: Final = Bar()
+
+
+class Store(Protocol):
+    """A kind of store that is measured; one module of `stores/` each."""
+
+    scripts: Sequence[str]
+    """Those that say something about it."""
+    bars: Mapping[str, Bar]
+    """By the names that the scripts look for; no bar for any other."""
+
+    def version(self) -> str:
+        """Which software keeps the jobs."""
+        ...
+
+    def new(self) -> AbstractContextManager[str]:
+        """The URL of a store with nothing in it, that goes in the end. There may be several at a time."""
+        ...
+
+    def bare_push(self, count: int, push: Work) -> Callable[[], float]:
+        """The bare loop of pushing `count` jobs one by one, as `push` does: each call answers its seconds."""
+        ...
+
+    def bare(self, work: Work, prepare: Work = ...) -> Callable[[], float]:
+        """The bare loop of `work` on what `prepare` has prepared: each call answers the seconds of work alone."""
+        ...
+
+    def fill(self, url: str, count: int) -> str:
+        """Let `count` jobs wait in this empty store; answer what else is in it, as in "of 10 waiting{}"."""
+        ...
+
+    def last_ended(self, url: str) -> int:
+        """The place of the job that ended last, in the order in which they end."""
+        ...
+
+    def ran(self, url: str, after: int, count: int) -> tuple[int, int, int]:
+        """Of up to `count` jobs that ended after that place: how many, their first start, their last end (µs)."""
+        ...
+
+    def size(self, url: str) -> int:
+        """The bytes that this store takes, which nobody has open."""
+        ...
+
+    def asked(self, url: str) -> int | None:
+        """How often its server has been spoken to until now, this question aside; `None` where there is no server."""
+        ...
+
 
 @contextmanager
-def new_file() -> Generator[Path]:
-    """The path of a store that is not there yet, in a directory of its own that goes with it."""
-    with tempfile.TemporaryDirectory(prefix="conveyor-bench-") as directory:
-        yield Path(directory) / "bench.db"
-
-
-@contextmanager
-def store(path: Path) -> Generator[None]:
-    """Let the applications use this file, open and ready for a measurement. Every setting is as it is by default."""
-    for application in (app, mixed):
-        application.url = f"sqlite:///{path}"
+def using(url: str) -> Generator[None]:
+    """Let the applications use this store, open and ready for a measurement. Every setting is as it is by default."""
+    for application in (app, mixed, asynchronous):
+        application.url = url
     try:
         app.driver.counts()
         gc.collect()
         yield
     finally:
-        for application in (app, mixed):
+        for application in (app, mixed, asynchronous):
             application.close()
 
 
 @contextmanager
-def new_store() -> Generator[Path]:
-    """Let the applications use a new file."""
-    with new_file() as path, store(path):
-        yield path
+def new_store(store: Store) -> Generator[str]:
+    """Let the applications use a new one of this kind."""
+    with store.new() as url, using(url):
+        yield url
 
 
 def push_noops(count: int) -> None:
@@ -55,7 +108,8 @@ def completed() -> int:
     return sum(count.completed for queue in app.driver.counts() for count in queue.by_priority.values())
 
 
-def rows(path: Path, statement: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-    """What plain SQL answers on a store's file."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(statement, parameters).fetchall()
+def claim_and_settle() -> None:
+    """Take and end all jobs that wait, as a worker would without running them."""
+    while claims := app.driver.claim([noop.job_type.queue], limit=BATCH, lease=30.0, worker="bare"):
+        ran = claims[0].pushed_at
+        app.driver.settle([after_success(claim, "null", started_at=ran, ended_at=ran) for claim in claims])

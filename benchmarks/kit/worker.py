@@ -14,15 +14,10 @@ from typing import Final
 import psutil
 
 from benchmarks.kit.jobs import app, noop
-from benchmarks.kit.store import completed, rows
+from benchmarks.kit.store import Store, completed
 
 _ROOT: Final = Path(__file__).parents[2]
 _DEADLINE: Final = 120.0
-
-_DRAINED: Final = """
-SELECT count(*), min(started_at), max(finished_at)
-  FROM (SELECT started_at, finished_at FROM conveyor_finished WHERE seq > ? ORDER BY seq LIMIT ?)
-"""
 
 
 class Worker:
@@ -58,11 +53,11 @@ class Worker:
 
 
 @contextmanager
-def worker(path: Path, *options: str, application: str = "app", settled_for: float = 1.0) -> Generator[Worker]:
-    """A worker on this file, by default of one child. It is up, and had `settled_for` seconds to come to rest.
+def worker(url: str, *options: str, application: str = "app", settled_for: float = 1.0) -> Generator[Worker]:
+    """A worker on this store, by default of one child. It is up, and had `settled_for` seconds to come to rest.
 
     Args:
-        path: the file that the applications use.
+        url: of the store that the applications use.
         options: of `conveyor work`.
         application: its name in `kit/jobs.py`.
         settled_for: seconds.
@@ -71,7 +66,7 @@ def worker(path: Path, *options: str, application: str = "app", settled_for: flo
         RuntimeError: it did not start, or did not end well.
     """
     command = [sys.executable, "-m", "conveyor", "work", "--app", f"benchmarks.kit.jobs:{application}"]
-    command += ["--url", f"sqlite:///{path}", "--log-level", "warning", *options]
+    command += ["--url", url, "--log-level", "warning", *options]
     process = subprocess.Popen(command, cwd=_ROOT)
     try:
         running = Worker(process)
@@ -97,20 +92,20 @@ class Drain:
     """Processor time of all children, for each job."""
 
 
-def drain(path: Path, count: int, *, children: int = 1, application: str = "app") -> Drain:
+def drain(store: Store, url: str, count: int, *, children: int = 1, application: str = "app") -> Drain:
     """Let a worker run `count` of the jobs that wait in the open store; the worker is up and idle before they begin."""
     before = completed()
     # Not their number: old history may be pruned meanwhile.
-    newest = rows(path, "SELECT coalesce(max(seq), 0) FROM conveyor_finished")[0][0]
+    newest = store.last_ended(url)
     queue = noop.job_type.queue
     app.driver.pause(queue)
-    with worker(path, "--processes", str(children), application=application) as running:
+    with worker(url, "--processes", str(children), application=application) as running:
         spent = running.cpu_seconds(supervisor=False)
         app.driver.resume(queue)
         running.until(lambda: completed() - before >= count, f"{count} jobs were done")
         ran = completed() - before
         spent = running.cpu_seconds(supervisor=False) - spent
-    found, first, last = rows(path, _DRAINED, (newest, count))[0]
+    found, first, last = store.ran(url, newest, count)
     if found != count:
         raise RuntimeError(f"{count} jobs were done, the history has {found} of them")
     return Drain(per_second=count / ((last - first) / 1e6), child_us=spent / ran * 1e6)

@@ -11,13 +11,11 @@ import gc
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal
 from unittest import mock
-
-from benchmarks.kit.store import new_file, rows, store
 
 _COUNTERS: Final = "SELECT * FROM conveyor_counter ORDER BY queue, priority"
 
@@ -34,35 +32,32 @@ class Tape:
         self._counters: list[Any] = []
 
     @contextmanager
-    def recording(self) -> Generator[None]:
-        """Record what `app` does on a new store."""
-        with new_file() as path:
-            with mock.patch.object(sqlite3, "connect", self._record), store(path):
-                yield
-            self._counters = rows(path, _COUNTERS)
+    def recording(self, path: Path) -> Generator[None]:
+        """Record what is done to the store that is made there."""
+        with mock.patch.object(sqlite3, "connect", self._record):
+            yield
+        self._counters = rows(path, _COUNTERS)
 
     def start(self) -> None:
         """What is recorded from now on is what `replay` measures."""
         self._start = len(self._steps)
 
-    def replay(self) -> float:
+    def replay(self, path: Path) -> float:
         """Seconds that the statements take, on a new file that was prepared by the same statements as the first."""
-        with new_file() as path:
-            connections = [_connect(path, **settings) for settings in self._settings]
-            steps = [
-                (connections[number].execute, sql, parameters, answers)
-                for number, sql, parameters, answers in self._steps
-            ]
-            _play(steps[: self._start])
-            measured = steps[self._start :]
-            gc.collect()
-            began = time.perf_counter()
-            _play(measured)
-            seconds = time.perf_counter() - began
-            for connection in connections:
-                connection.close()
-            if (counters := rows(path, _COUNTERS)) != self._counters:
-                raise AssertionError(f"the replay counts {counters}, the recorded store {self._counters}")
+        connections = [_connect(path, **settings) for settings in self._settings]
+        steps = [
+            (connections[number].execute, sql, parameters, answers) for number, sql, parameters, answers in self._steps
+        ]
+        _play(steps[: self._start])
+        measured = steps[self._start :]
+        gc.collect()
+        began = time.perf_counter()
+        _play(measured)
+        seconds = time.perf_counter() - began
+        for connection in connections:
+            connection.close()
+        if (counters := rows(path, _COUNTERS)) != self._counters:
+            raise AssertionError(f"the replay counts {counters}, the recorded store {self._counters}")
         return seconds
 
     def _record(self, path: Path, **settings: Any) -> sqlite3.Connection:
@@ -92,3 +87,9 @@ def _play(steps: list[tuple[Any, str, Any, bool]]) -> None:
         cursor = execute(sql, parameters)
         if answers:
             cursor.fetchone()
+
+
+def rows(path: Path, statement: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+    """What plain SQL answers on a store's file."""
+    with closing(_connect(path)) as connection:
+        return connection.execute(statement, parameters).fetchall()
