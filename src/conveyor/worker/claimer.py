@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from conveyor import lifecycle
@@ -12,6 +12,7 @@ from conveyor.drivers.base import STEP, Driver
 from conveyor.errors import StoreError
 from conveyor.records import Claim, ClaimKey
 from conveyor.worker.buffer import NEVER
+from conveyor.worker.doubt import Doubt
 from conveyor.worker.essential import essential
 from conveyor.worker.mix import Mix
 from conveyor.worker.plans import BILLION, Plan
@@ -41,6 +42,7 @@ class Claimer:
         lanes: of sync jobs, and of async jobs where the application has any.
         mix: what is known of which queues hold which.
         max_jobs: how many to claim in all; `None` for no bound.
+        known: answers the claims that run, or are about to.
         on_idle: called in a burst when nothing is ready, and nothing waits, runs or is unsettled here.
         on_late: called, once, when three quarters of `max_jobs` have been claimed.
         on_last: called when the last of `max_jobs` has been claimed.
@@ -62,6 +64,7 @@ class Claimer:
         is_frozen: bool,
         burst: bool = False,
         max_jobs: int | None = None,
+        known: Callable[[], Collection[ClaimKey]],
         on_idle: Callable[[], object],
         on_late: Callable[[], object],
         on_last: Callable[[], object],
@@ -93,6 +96,8 @@ class Claimer:
         # Held from the look whether to claim until what came is in the buffers.
         self._turn = threading.Lock()
         self._store = Patience("claim jobs", self._stopping)
+        self._known = known
+        self._doubt = Doubt(driver, name, lease, self._held_here)
         self._asking_since = 0
         self._thread = essential("conveyor-claimer", self._run)
         for lane in self._lanes:
@@ -133,12 +138,25 @@ class Claimer:
         """How many claims wait here, or have ended and are not settled."""
         return sum(len(lane.buffer.waiting) for lane in self._lanes) + self._settler.held
 
+    def _held_here(self) -> set[ClaimKey]:
+        """The claims that wait, run, or have ended and are not settled; a job that moves on is met further down."""
+        waiting = [ClaimKey(claim.id, claim.attempt) for lane in self._lanes for claim in tuple(lane.buffer.waiting)]
+        return {*waiting, *self._known(), *self._settler.claims}
+
     @property
     def _is_quiet(self) -> bool:
         return all(lane.buffer.is_quiet for lane in self._lanes) and not self._settler.held
 
     def run_once(self) -> None:
         """One round: hand back what is stuck, claim what there is room for, wait when there is nothing to do."""
+        try:
+            if strangers := self._doubt.strangers():
+                self._settler.add_all([lifecycle.handed_back(claim) for claim in strangers])
+            self._round()
+        except StoreError as error:
+            self._store.pause(error)
+
+    def _round(self) -> None:
         waits = self._look_after_what_waits()
         if self._is_frozen or self._left == 0:
             self._ask_no_more()
@@ -153,17 +171,13 @@ class Claimer:
                 # Beside a slow job of one kind there may be room for the other.
                 self._sleep(self._mix.pause(_PATIENCE if waits or self._async is not None else None))
             return
-        try:
-            if self._queues.look():
-                self._shares.meet(self._queues.names)
-            order = self._order()
-            if not order and self._shares.names:
-                self._sleep(self._mix.pause(_PATIENCE))
-                return
-            claims = self._claim(order)
-        except StoreError as error:
-            self._store.pause(error)
+        if self._queues.look():
+            self._shares.meet(self._queues.names)
+        order = self._order()
+        if not order and self._shares.names:
+            self._sleep(self._mix.pause(_PATIENCE))
             return
+        claims = self._claim(order)
         self._store.succeeded()
         if claims:
             self._vain = 0
@@ -202,7 +216,11 @@ class Claimer:
             if not self._asking_since:
                 self._asking_since = time.monotonic_ns()
             self._slots.asking(self._asking_since)
-            claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
+            try:
+                claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
+            except StoreError:
+                self._doubt.arise()
+                raise
             self._slots.claimed(time.time_ns() // 1000)
             self._asking_since = 0
             if claims:
@@ -272,7 +290,7 @@ class Claimer:
     def _sleep(self, timeout: float | None) -> None:
         """Until a buffer runs low, something is said, or the time is over."""
         self._slots.hold(self._held)
-        self._wake.wait(timeout)
+        self._wake.wait(min(self._doubt.left, threading.TIMEOUT_MAX if timeout is None else timeout))
         self._wake.clear()
         for lane in self._lanes:
             lane.buffer.low = NEVER
@@ -288,12 +306,8 @@ class Claimer:
         if any(lane.buffer.waiting for lane in self._lanes) or len(order) < len(self._shares.names):
             # What waits may have to go back, and room for what the other queues hold may come.
             timeout = min(timeout, _PATIENCE)
-        timeout = self._mix.pause(timeout) or timeout
-        try:
-            is_ready = self._driver.wait(order, timeout)
-        except StoreError as error:
-            self._store.pause(error)
-            return
+        timeout = min(self._doubt.left, self._mix.pause(timeout) or timeout)
+        is_ready = self._driver.wait(order, timeout)
         # A store may say so in vain, and another worker may be quicker: then ask again, but not all the time.
         self._vain = self._vain + 1 if is_ready else 0
         if self._vain > 1:

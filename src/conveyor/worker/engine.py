@@ -102,6 +102,7 @@ class Engine:
             is_frozen=begin.standby,
             burst=settings.burst,
             max_jobs=settings.max_jobs,
+            known=lambda: self._running(bench),
             on_idle=lambda: tell(Idle()),
             on_late=lambda: tell(Retiring()),
             on_last=self._finish,
@@ -169,6 +170,11 @@ class Engine:
         stopping.join(_ABANDONED_WITHIN)
         logging.shutdown()
         os._exit(ABANDONED)
+
+    def _running(self, bench: Bench) -> list[ClaimKey]:
+        """The claims that run, or are about to."""
+        waiting_for_the_loop = [] if self._loop is None else self._loop.claims
+        return [*(ClaimKey(claim.id, claim.attempt) for claim in waiting_for_the_loop), *bench.claims]
 
     def _finish(self) -> None:
         """Let the runners end when they have run what waits."""

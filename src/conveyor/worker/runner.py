@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 class Bench:
     """What all runners of a child work with."""
 
-    __slots__ = ("app", "hooks", "lease", "locks", "name", "plans", "settler", "slots")
+    __slots__ = ("app", "asked", "hooks", "lease", "locks", "name", "plans", "settler", "slots")
 
     def __init__(
         self,
@@ -55,6 +56,14 @@ class Bench:
         self.name: Final = name
         self.lease: Final = lease
         self.locks: Final = locks
+        self.asked: Final[dict[int, list[Claim]]] = {}
+        """Which claims a thread asks the store about, before it runs the first of them."""
+
+    @property
+    def claims(self) -> list[ClaimKey]:
+        """What runs, or is about to. From any thread."""
+        asked = [ClaimKey(claim.id, claim.attempt) for claims in list(self.asked.values()) for claim in claims]
+        return asked + [job.key for job in self.slots.running()]
 
     def end(self, slot: int, outcome: Outcome, since: int) -> None:
         """A run in this slot has ended."""
@@ -74,7 +83,7 @@ class Bench:
         run its jobs meanwhile. What waits behind this claim is asked about too, and thrown out where it is lost.
         """
         behind = buffer.take_back()
-        asked = [claim, *behind]
+        asked = self.asked[threading.get_ident()] = [claim, *behind]
         valid_until = time.time_ns() + round(self.lease * BILLION)
         patience = Patience("extend leases")
         while True:
@@ -91,6 +100,8 @@ class Bench:
         # To the front: what came in the meantime was claimed later.
         buffer.waiting.extendleft(each for each, is_held in zip(behind[::-1], held[:0:-1], strict=True) if is_held)
         buffer.valid_until = valid_until
+        # What is run begins in a moment.
+        del self.asked[threading.get_ident()]
         return held[0]
 
 

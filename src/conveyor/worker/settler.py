@@ -66,6 +66,7 @@ class Settler:
         self._measured_at = time.monotonic()
         self._ended: Final[deque[Outcome]] = deque()
         self._taken = 0
+        self._batch: Sequence[Outcome] = ()
         self._awaited: dict[ClaimKey, threading.Event] = {}
         self._wake = threading.Event()
         self._asleep = False
@@ -90,6 +91,11 @@ class Settler:
     def held(self) -> int:
         """How many outcomes are not settled yet."""
         return len(self._ended) + self._taken
+
+    @property
+    def claims(self) -> list[ClaimKey]:
+        """Whose outcomes these are, those left out that are just being taken out of the line. From any thread."""
+        return [ClaimKey(each.claim.id, each.claim.attempt) for each in (*self._batch, *self._ended.copy())]
 
     def add(self, outcome: Outcome) -> None:
         """A run has ended."""
@@ -120,9 +126,10 @@ class Settler:
         while ended:
             # Counted before they leave the line, so that nobody finds them in neither place.
             self._taken = count = min(len(ended), STEP)
-            batch = [ended.popleft() for _ in range(count)]
+            self._batch = batch = [ended.popleft() for _ in range(count)]
             self._settle(batch)
             self._taken = 0
+            self._batch = ()
             if self._awaited:
                 for outcome in batch:
                     if (done := self._awaited.pop(ClaimKey(outcome.claim.id, outcome.claim.attempt), None)) is not None:
