@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
+import psycopg
 from psycopg import Notify, sql
 
 from conveyor.drivers.postgres.connection import BoundedConnection
@@ -56,7 +57,8 @@ class Listener:
     def hears(self, timeout: float, queues: Sequence[str]) -> bool:
         """Whether we are told within so many seconds that a job of these queues is ready.
 
-        False when the time is over, or when we are told something that needs a look.
+        False when the time is over, when we are told something that needs a look, or when the connection is lost: the
+        next look makes another.
         """
         connection = self._connected()
         deadline = time.monotonic() + timeout
@@ -71,11 +73,8 @@ class Listener:
                     return False
             left = deadline - time.monotonic()
             # Rounded up: poll counts whole milliseconds, and 0 would spin.
-            if left <= 0 or not poll.poll(int(left * 1000) + 1):
+            if left <= 0 or not poll.poll(int(left * 1000) + 1) or not self._takes_in(connection):
                 return False
-            connection.pgconn.consume_input()
-            while notify := connection.pgconn.notifies():
-                self._heard.append(notify.extra.decode())
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -84,6 +83,9 @@ class Listener:
             self._connection = None
 
     def _connected(self) -> BoundedConnection:
+        # It may have been lost, with the server, since we last waited.
+        while self._connection is not None and not self._connection.is_fresh:
+            self._takes_in(self._connection)
         if self._connection is None:
             connection = self._database.connect()
             self._asked_until = 0.0
@@ -92,6 +94,17 @@ class Listener:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._database.settings.schema)))
             self._connection = connection
         return self._connection
+
+    def _takes_in(self, connection: BoundedConnection) -> bool:
+        """Take in what the server has said; False, and the connection is closed, when it has hung up."""
+        try:
+            connection.pgconn.consume_input()
+        except psycopg.OperationalError:
+            self.close()
+            return False
+        while notify := connection.pgconn.notifies():
+            self._heard.append(notify.extra.decode())
+        return True
 
     def _note(self, notify: Notify) -> None:
         self._heard.append(notify.payload)
