@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +27,9 @@ _DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
 class Look(Part):
     """The operations that only look; their promises stand in `drivers/base.py`."""
 
+    _crowd: tuple[int, list[bytes]] | None = None
+    """A second that had more ids than are fetched at a time, and the ids, smallest first."""
+
     def get(self, ids: Sequence[JobId]) -> list[StoredJob | None]:
         return all_stored(self._run("get", joined(ids))) if ids else []
 
@@ -32,7 +37,7 @@ class Look(Part):
         below = None if cursor is None else cursor.bytes
         found: list[StoredJob] = []
         if limit > 0:
-            for job in self._every(where, below):
+            for job in self._every(where, below, limit + 1):
                 found.append(job)
                 # One more than asked for tells whether there is a next page.
                 if len(found) > limit:
@@ -53,47 +58,68 @@ class Look(Part):
         if not dead:
             self._connections.check_open()
             return []
-        return grouped(self._every(msgspec.structs.replace(where, statuses=tuple(dead)), None))
+        return grouped(self._every(msgspec.structs.replace(where, statuses=tuple(dead)), None, _CHUNK))
 
-    def _every(self, where: Filter, below: bytes | None) -> Generator[StoredJob]:
-        """The jobs that meet the filter, greatest id first."""
-        for ids in _chunks(self._ids(where, below, rising=False)):
+    def _every(self, where: Filter, below: bytes | None, enough: int) -> Generator[StoredJob]:
+        """The jobs that meet the filter, greatest id first. The first look is for as many as may be `enough`."""
+        size = min(enough, _CHUNK)
+        for ids in _chunks(self._ids(where, below, rising=False, size=size), size):
             for job in all_stored(self._run("get", b"".join(ids))):
                 if job is not None and meets(job, where):
                     yield job
 
     def _oldest(self, where: Filter, statuses: frozenset[JobStatus]) -> Generator[JobId]:
         """The ids of the ended jobs that meet the filter, smallest first."""
-        for ids in _chunks(self._ids(where, None, rising=True, among=statuses)):
+        for ids in _chunks(self._ids(where, None, rising=True, among=statuses), _CHUNK):
             for job in all_stored(self._run("get", b"".join(ids))):
                 if job is not None and job.status in statuses and meets(job, where):
                     yield job.id
 
     def _ids(
-        self, where: Filter, below: bytes | None, *, rising: bool, among: frozenset[JobStatus] = frozenset(JobStatus)
-    ) -> Generator[bytes]:
-        """The ids of jobs among which all are that the filter may mean."""
+        self,
+        where: Filter,
+        below: bytes | None,
+        *,
+        rising: bool,
+        among: frozenset[JobStatus] = frozenset(JobStatus),
+        size: int = _CHUNK,
+    ) -> Iterator[bytes]:
+        """The ids of jobs among which all are that the filter may mean; fetched `size` at first, where that can be."""
         asked = among & frozenset(where.statuses or JobStatus)
         if where.ids:
-            ids: set[bytes] | None = {id.bytes for id in where.ids}
+            ids = {id.bytes for id in where.ids}
         elif asked <= _DEAD:
-            ids = self._ended("dead")
+            return self._dead_rising() if rising else self._dead_falling(below, size)
         elif asked <= _DEAD | _FINISHED and rising:
-            ids = self._ended("dead") | self._ended("finished")
+            ids = self._finished().union(self._dead_rising())
         elif asked <= {JobStatus.PROCESSING}:
             ids = set(self._connections.command("HKEYS", f"{self._key}:running"))
         else:
-            ids = None
-        if ids is None:
-            yield from self._all_ids(below)
-        else:
-            yield from sorted((id for id in ids if below is None or id < below), reverse=not rising)
+            return self._all_ids(below)
+        return iter(sorted((id for id in ids if below is None or id < below), reverse=not rising))
 
-    def _ended(self, which: str) -> set[bytes]:
-        """The ids in an order of ended jobs."""
+    def _dead_falling(self, below: bytes | None, size: int) -> Generator[bytes]:
+        """The ids of dead letters, greatest first; so many are fetched first."""
+        key, top = f"{self._key}:dead-ids", b"+" if below is None else b"(" + below
+        while ids := self._connections.command("ZREVRANGEBYLEX", key, top, "-", "LIMIT", 0, size):
+            yield from ids
+            top, size = b"(" + ids[-1], _CHUNK
+
+    def _dead_rising(self) -> Generator[bytes]:
+        """The ids of dead letters, smallest first, up to the greatest there is when it begins."""
+        key, bottom = f"{self._key}:dead-ids", b"-"
+        greatest = self._connections.command("ZREVRANGE", key, 0, 0)
+        while greatest and (
+            ids := self._connections.command("ZRANGEBYLEX", key, bottom, b"[" + greatest[0], "LIMIT", 0, _CHUNK)
+        ):
+            yield from ids
+            bottom = b"(" + ids[-1]
+
+    def _finished(self) -> set[bytes]:
+        """The ids of completed and cancelled jobs."""
         ids: set[bytes] = set()
         after = "-"
-        while entries := self._connections.command("XRANGE", f"{self._key}:{which}", after, "+", "COUNT", 10 * _CHUNK):
+        while entries := self._connections.command("XRANGE", f"{self._key}:finished", after, "+", "COUNT", 10 * _CHUNK):
             ids.update(fields[1][:16] for _, fields in entries)
             after = f"({entries[-1][0].decode()}"
         return ids
@@ -105,24 +131,31 @@ class Look(Part):
             "ZREVRANGEBYSCORE", f"{self._key}:seconds", top, "-inf", "LIMIT", 0, 100
         ):
             for second in map(int, seconds):
-                start = (second >> 6).to_bytes(4)
-                fields = self._connections.command("HKEYS", f"{self._key}:job:{second}")
-                ids = [start + field for field in fields]
-                yield from sorted((id for id in ids if below is None or id < below), reverse=True)
+                ids = self._ids_of(second, is_continued=below is not None)
+                yield from reversed(ids if below is None else ids[: bisect_left(ids, below)])
             top = f"({int(seconds[-1])}"
 
+    def _ids_of(self, second: int, *, is_continued: bool) -> list[bytes]:
+        """The ids that were made in this second, smallest first."""
+        key = f"{self._key}:job:{second}"
+        if is_continued and self._crowd is not None:
+            # One second may have the ids of many pages; each would fetch and sort them all again.
+            known, ids = self._crowd
+            if known == second and self._connections.command("HLEN", key) == len(ids):
+                return ids
+        start = (second >> 6).to_bytes(4)
+        ids = sorted([start + field for field in self._connections.command("HKEYS", key)])
+        if len(ids) > _CHUNK:
+            self._crowd = (second, ids)
+        return ids
 
-def _chunks(ids: Generator[bytes]) -> Generator[list[bytes]]:
-    """Some at a time; the first few soon, for most who look want the newest only."""
-    chunk: list[bytes] = []
-    size = 100
-    for id in ids:
-        chunk.append(id)
-        if len(chunk) == size:
-            yield chunk
-            chunk, size = [], _CHUNK
-    if chunk:
+
+def _chunks(ids: Iterable[bytes], size: int) -> Generator[list[bytes]]:
+    """So many at first, then some more at a time."""
+    rest = iter(ids)
+    while chunk := list(islice(rest, size)):
         yield chunk
+        size = _CHUNK
 
 
 def _queue_counts(answer: Any) -> QueueCounts:

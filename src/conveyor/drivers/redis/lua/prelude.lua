@@ -270,13 +270,14 @@ local function free_key(job)
     end
 end
 
--- Dead letters with a unique key are kept by it, in the order they were buried.
+-- Dead letters are found by their ids; those with a unique key are kept by it too, in the order they were buried.
 local function buried_under(key)
     return struct.pack('>I4', #key) .. key
 end
 
 local function bury(job)
     count(job.queue, job.level, 'dead', 1)
+    call('ZADD', B .. ':dead-ids', 0, job.id)
     if job.unique then
         local member = buried_under(job.unique) .. struct.pack('>I7', job.past[PLACE]) .. job.id
         call('ZADD', B .. ':buried:' .. job.queue, 0, member)
@@ -291,6 +292,7 @@ local function exhume(job)
         return
     end
     call('XDEL', B .. ':dead', int(place) .. '-0')
+    call('ZREM', B .. ':dead-ids', job.id)
     count(job.queue, job.level, 'dead', -1)
     if job.unique then
         call('ZREM', B .. ':buried:' .. job.queue, buried_under(job.unique) .. struct.pack('>I7', place) .. job.id)

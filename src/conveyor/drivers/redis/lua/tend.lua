@@ -25,6 +25,7 @@ local function prune(ended, age, number)
                 delete(job)
             else
                 call('XDEL', key, entry[1])
+                if not record then call('ZREM', B .. ':dead-ids', id) end
             end
             pruned = pruned + 1
         end
