@@ -24,9 +24,9 @@ _PORT: Final = 5432
 
 
 class Server:
-    """A server with a database cluster of its own, at default durability."""
+    """A server with a database cluster of its own, at default durability; or a standby that follows another one."""
 
-    def __init__(self, binaries: Path, **settings: str) -> None:
+    def __init__(self, binaries: Path, primary: Server | None = None, **settings: str) -> None:
         self.directory: Final = Path(tempfile.mkdtemp(prefix="conveyor-pg-"))
         self.settings = settings
         self._binaries = binaries
@@ -37,18 +37,14 @@ class Server:
             self._owner = {"user": "nobody", "group": _group_of("nobody"), "extra_groups": []}
             shutil.chown(self.directory, "nobody")
         atexit.register(self.remove)
-        command = [
-            str(binaries / "initdb"),
-            "-D",
-            str(self.data),
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
+        if primary is None:
+            self._make("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        else:
+            self._make("pg_basebackup", "-D", str(self.data), "-d", primary.url(), "-R", "-c", "fast", "--no-sync")
+
+    def _make(self, program: str, *arguments: str) -> None:
+        """Let a program make the database cluster."""
+        command = [str(self._binaries / program), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **self._owner)
         assert done.returncode == 0, done.stderr
 

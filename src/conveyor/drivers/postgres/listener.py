@@ -87,12 +87,13 @@ class Listener:
         while self._connection is not None and not self._connection.is_fresh:
             self._takes_in(self._connection)
         if self._connection is None:
-            connection = self._database.connect()
+            connection = self._connection = self._database.connect()
             self._asked_until = 0.0
             if not connection.is_pooled:
                 connection.add_notify_handler(self._note)
+                # Waiting is idle, however short a role's idle sessions are kept.
+                connection.execute("SET idle_session_timeout = 0")
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._database.settings.schema)))
-            self._connection = connection
         return self._connection
 
     def _takes_in(self, connection: BoundedConnection) -> bool:

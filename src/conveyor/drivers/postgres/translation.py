@@ -34,8 +34,8 @@ _WORDS: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[ConveyorError], 
         (errors.QueryCanceled, errors.LockNotAvailable),
         StoreUnavailable,
         (
-            "{place} did not finish within {timeout:g} s ({error}); look for transactions that hold locks, or raise "
-            "?timeout= in the store URL"
+            "{place} did not get to the end of a step ({error}); look for transactions that hold locks, or raise "
+            "?timeout= in the store URL; behind a pooler it is the role's statement_timeout and lock_timeout that count"
         ),
     ),
     (
