@@ -16,7 +16,19 @@ from conveyor.config import load_app
 from conveyor.errors import ConveyorError, StoreError
 from conveyor.worker import events, logs
 from conveyor.worker.essential import ABANDONED, essential
-from conveyor.worker.messages import Begin, Cancel, Channel, Drain, Finished, Freeze, Ready, Thaw, ToChild, Unfit
+from conveyor.worker.messages import (
+    Begin,
+    Cancel,
+    Channel,
+    Drain,
+    Finished,
+    Freeze,
+    Ready,
+    Recount,
+    Thaw,
+    ToChild,
+    Unfit,
+)
 from conveyor.worker.slots import SlotTable
 from conveyor.worker.store import Patience
 
@@ -137,6 +149,8 @@ def _obey(engine: Engine, message: object) -> None:
             engine.thaw()
         case Cancel(key):
             engine.cancel(key)
+        case Recount():
+            engine.recount()
         case _:
             raise AssertionError(message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,6 +34,8 @@ WAIT_IN_BURST: Final = 0.02
 _PATIENCE: Final = PATIENCE_NS / BILLION
 _MARGIN: Final = 0.8
 """The share of a lease within which a claim may begin without asking the store again."""
+
+logger: Final = logging.getLogger("conveyor.worker")
 
 
 class Claimer:
@@ -138,6 +141,11 @@ class Claimer:
         """How many claims wait here, or have ended and are not settled."""
         return sum(len(lane.buffer.waiting) for lane in self._lanes) + self._settler.held
 
+    def recount(self) -> None:
+        """Look whether the store holds claims for us that we do not know of, and hand them back."""
+        self._doubt.arise()
+        self._wake.set()
+
     def _held_here(self) -> set[ClaimKey]:
         """The claims that wait, run, or have ended and are not settled; a job that moves on is met further down."""
         waiting = [ClaimKey(claim.id, claim.attempt) for lane in self._lanes for claim in tuple(lane.buffer.waiting)]
@@ -151,9 +159,13 @@ class Claimer:
         """One round: hand back what is stuck, claim what there is room for, wait when there is nothing to do."""
         try:
             if strangers := self._doubt.strangers():
+                plural = "" if len(strangers) == 1 else "s"
+                logger.warning("handing back %d claim%s whose answer from the store was lost", len(strangers), plural)
                 self._settler.add_all([lifecycle.handed_back(claim) for claim in strangers])
             self._round()
         except StoreError as error:
+            # What was asked for may have happened, or may happen yet.
+            self._doubt.arise()
             self._store.pause(error)
 
     def _round(self) -> None:
@@ -216,11 +228,7 @@ class Claimer:
             if not self._asking_since:
                 self._asking_since = time.monotonic_ns()
             self._slots.asking(self._asking_since)
-            try:
-                claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
-            except StoreError:
-                self._doubt.arise()
-                raise
+            claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
             self._slots.claimed(time.time_ns() // 1000)
             self._asking_since = 0
             if claims:

@@ -15,12 +15,12 @@ from conveyor.drivers.base import Driver
 from conveyor.records import Claim, ClaimKey
 
 FIRST_PAUSE: Final = 1.0
-"""Seconds between the first two looks. A claim that nobody here knows in either is nobody's: on its way from one thread
+"""Seconds between two looks, at least. A claim that nobody here knows in either is nobody's: on its way from one thread
 to the next it is for microseconds."""
 
 
 class Doubt:
-    """Finds the claims that a child holds and does not know of. For one thread.
+    """Finds the claims that a child holds and does not know of. For one thread; any may let it arise.
 
     Args:
         name: under which the child claims.
@@ -35,13 +35,14 @@ class Doubt:
         self._known = known
         self._strange: set[ClaimKey] = set()
         self._until = 0.0
+        self._looked = -FIRST_PAUSE
         self._next = 0.0
         self._pause = 0.0
 
     def arise(self) -> None:
-        """A claim has failed, and may have been made all the same."""
+        """A claim has failed, and may have been made all the same; or a lease has lapsed that we should have."""
         self._until = time.monotonic() + self._lease
-        self._next = 0.0
+        self._next = self._looked + FIRST_PAUSE
         self._pause = FIRST_PAUSE
 
     @property
@@ -66,6 +67,7 @@ class Doubt:
         self._strange = set(strange)
         if now >= self._until and not strange:
             self._until = 0.0
+        self._looked = now
         self._next = now + self._pause
         self._pause = min(2 * self._pause, max(FIRST_PAUSE, self._lease / 3))
         return found

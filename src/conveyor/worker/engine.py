@@ -148,6 +148,10 @@ class Engine:
     def thaw(self) -> None:
         self._claimer.thaw()
 
+    def recount(self) -> None:
+        """Look whether the store holds claims for this process that it does not know of."""
+        self._claimer.recount()
+
     def cancel(self, key: ClaimKey) -> None:
         """Stop this job, if it is here: handed back while it waits, interrupted while it runs."""
         self._claimer.cancel(key)

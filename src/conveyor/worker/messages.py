@@ -44,6 +44,10 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     key: ClaimKey
 
 
+class Recount(msgspec.Struct, frozen=True, tag="recount"):
+    """To the child: the store may hold claims for you that you do not know of; hand those back."""
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """From the child: the application is loaded."""
 
@@ -78,7 +82,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """From the child: all my jobs are settled, and I am about to end."""
 
 
-ToChild = Begin | Freeze | Thaw | Drain | Cancel
+ToChild = Begin | Freeze | Thaw | Drain | Cancel | Recount
 FromChild = Ready | Unfit | Idle | Frozen | Retiring | Finished
 Message = TypeVar("Message")
 

@@ -22,6 +22,7 @@ from conveyor.worker import events, locks
 from conveyor.worker.aftermath import Aftermath, outcomes_of
 from conveyor.worker.essential import essential
 from conveyor.worker.health import Health
+from conveyor.worker.messages import Recount
 from conveyor.worker.offspring import Offspring
 from conveyor.worker.plans import Plan
 from conveyor.worker.queues import Queues
@@ -210,14 +211,21 @@ class Upkeep:
         return self._lease / 3
 
     def _keep(self, claims: Sequence[Claim]) -> Collection[ClaimKey]:
-        """Which lapsed claims are our own children's: they live, so their leases are only late."""
-        if not (names := [child.name for child in self._children()]):
+        """Which lapsed claims are our own children's: they live, so their leases are only late.
+
+        Or the children do not know of them: a request arrived long after its connection broke, or the server came back
+        with a state from before it crashed. Then they hand them back.
+        """
+        children = self._children()
+        if not (names := [child.name for child in children]):
             return ()
         ours = _keys(self._driver.held_by(names))
         if ours and not {(claim.id, claim.attempt) for claim in claims}.isdisjoint(
             (key.id, key.attempt) for key in ours
         ):
             self._driver.extend(ours, self._lease)
+            for child in children:
+                child.send(Recount())
         return set(ours)
 
     def _tend(self) -> float:
