@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
 from conveyor import config
@@ -17,7 +18,7 @@ from conveyor.errors import ConfigError, InvalidValue
 from conveyor.forks import after_fork, keep_for_ever
 from conveyor.handle import JobHandle
 from conveyor.ids import job_id
-from conveyor.job import AsyncJob, Job
+from conveyor.job import AsyncJob, Job, JobDecorator
 from conveyor.job_type import JobType
 from conveyor.operations import Operations
 from conveyor.payload import PAYLOAD_LIMIT, JobCall, JobPayload, Runs, check_job, check_queue_name, positive
@@ -40,17 +41,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=Runs[Any])
-
-
-class JobDecorator(Protocol):
-    """What `@app.job(…)` answers: a class stays what it is, a function becomes a Job."""
-
-    @overload
-    def __call__(self, function: type[C], /) -> type[C]: ...  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload] - a class is callable too: the first match is meant
-    @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncJob[P, R]: ...  # type: ignore[overload-overlap]  # likewise
-    @overload
-    def __call__(self, function: Callable[P, R], /) -> Job[P, R]: ...
 
 
 class Conveyor(Pushes, Timetable, Operations):
@@ -100,17 +90,18 @@ class Conveyor(Pushes, Timetable, Operations):
         self.default_queue: Final = check_queue_name(queue)
         self.timeout: Final = None if timeout is None else positive(timeout, "timeout")
         self.queue_timeouts: Final[dict[str, float]] = {}
-        self.clock: Final = clock
+        self.clock = clock
         self.tended_at = 0
         self.hooks: Hooks | None = None
         if middleware:
             self.use(*middleware)
-        self._aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
+        self.aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
         self._retention: Final = retention or Retention()
         self._registry: Final = Registry()
         self._schedules: Schedules | None = None
         self._url = None if url is None else _check_url(url)
         self._driver: Driver | None = None
+        self._stand_in: Driver | None = None
         self._aio: AsyncBridge | None = None
         self._lock = threading.Lock()
         after_fork(self._open_own_after_fork)
@@ -157,10 +148,10 @@ class Conveyor(Pushes, Timetable, Operations):
         """
         with self._lock:
             if self._driver is None:
-                self._driver = open_driver(
+                self._driver = self._stand_in or open_driver(
                     self.url,
                     clock=self.clock,
-                    aging=self._aging,
+                    aging=self.aging,
                     retention=self._retention,
                     create=create,
                     beside=beside,
@@ -187,6 +178,23 @@ class Conveyor(Pushes, Timetable, Operations):
             bridge.close()
         if driver is not None:
             driver.close()
+
+    @contextmanager
+    def rehearsed(self, driver: Driver, clock: Clock, hooks: Hooks) -> Generator[None]:
+        """Work with these inside the block, and afterwards with its own again, which are left alone; for `testing`."""
+        with self._lock:
+            before = self._driver, self._stand_in, self.clock, self.hooks
+            self._driver, self._stand_in, self.clock, self.hooks = driver, driver, clock, hooks
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._driver, self._stand_in, self.clock, self.hooks = before
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """It is in a test that runs its jobs itself."""
+        return self._stand_in is not None
 
     # ── middleware ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -294,7 +302,7 @@ class Conveyor(Pushes, Timetable, Operations):
                 at_most_once=at_most_once,
                 lock=lock,
                 unique=unique,
-                clock=self.clock,
+                clock=self._now,
                 codec=self.codec,
                 payload_limit=self.payload_limit,
             )
@@ -364,6 +372,9 @@ class Conveyor(Pushes, Timetable, Operations):
     @property
     def _target(self) -> tuple[Conveyor, None]:
         return self, None
+
+    def _now(self) -> int:
+        return self.clock()
 
     def _open_own_after_fork(self) -> None:
         keep_for_ever((self._driver, self._aio))

@@ -172,6 +172,11 @@ class JobHandle(Generic[R_co]):
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def is_rehearsed(self) -> bool:
+        """It is in a test that runs its jobs itself; see `conveyor.testing`."""
+        return self._app.is_rehearsed
+
     @staticmethod
     def _has_ended(info: StoredJob) -> bool:
         return not info.status.is_active
@@ -215,6 +220,12 @@ class _Wait:
         """
         pause, self._pause = self._pause, min(self._pause * 1.5, self._longest)
         if self._deadline is None:
+            if handle.is_rehearsed:
+                info = handle.info
+                raise ResultTimeout(
+                    f"job {handle.id} ({info.type}) is {info.status.value}, and in a test nothing runs jobs by itself; "
+                    "run it first, with drain(), or wait with result(timeout=…) for what another thread runs"
+                )
             return pause
         left = self._deadline - time.monotonic()
         if left <= 0:

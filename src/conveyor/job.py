@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from conveyor.errors import InvalidValue
 from conveyor.handle import JobHandle
@@ -16,12 +16,13 @@ from conveyor.records import NewJob
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
 
-__all__ = ["AsyncJob", "Job", "JobType", "Pusher"]
+__all__ = ["AsyncJob", "Job", "JobDecorator", "JobType", "Pusher"]
 
 _OPTIONS: Final = (*PushOptions.__annotations__, "connection")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=Runs[Any])
 
 
 class Pusher(Generic[P, R]):
@@ -152,3 +153,14 @@ class AsyncJob(_FunctionJob[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         return cast("Coroutine[Any, Any, R]", self.job_type.function(*args, **kwargs))
+
+
+class JobDecorator(Protocol):
+    """What `@app.job(…)` answers: a class stays what it is, a function becomes a Job."""
+
+    @overload
+    def __call__(self, function: type[C], /) -> type[C]: ...  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload] - a class is callable too: the first match is meant
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncJob[P, R]: ...  # type: ignore[overload-overlap]  # likewise
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Job[P, R]: ...

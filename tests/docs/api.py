@@ -12,6 +12,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 import conveyor
+import conveyor.testing
+
+HOMES: Final = (conveyor, conveyor.testing)
+"""The modules that people import from; what is public in one is in its `__all__`."""
 
 WIDTH: Final = 100
 
@@ -26,12 +30,17 @@ MADE_FOR_THEM: Final = {
     "LeasedPayload",
     "Schedules",
     "Schedule",
+    "PushedJob",
+    "Run",
 }
 
 # Public for conveyor's other rooms, and of no use to a program.
 INNER: Final = {
     "Conveyor.prepare",
     "Conveyor.aio",
+    "Conveyor.is_rehearsed",
+    "Conveyor.rehearsed",
+    "JobHandle.is_rehearsed",
     "CurrentJob.follow_ups",
     "JobPayload.options",
     "Schedules.check",
@@ -54,7 +63,7 @@ _ENTRY: Final = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$", re.DOTAL
 
 def reference(name: str) -> str:
     """All there is to say about a public name."""
-    thing = getattr(conveyor, name)
+    thing = next(getattr(home, name) for home in HOMES if name in home.__all__)
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         parts = [_heading(name), *_prose(thing), *_members(thing), *_methods(thing)]
     elif isinstance(thing, type):

@@ -84,16 +84,19 @@ class LoopRunner:
 
     Args:
         first_slot: its jobs take slots from this one on, as many as the buffer's capacity.
+        loop: one that runs already, in which the caller awaits `until_closed`; without, `start` runs a new one.
     """
 
-    def __init__(self, bench: Bench, buffer: Buffer, first_slot: int) -> None:
+    def __init__(
+        self, bench: Bench, buffer: Buffer, first_slot: int, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self._bench = bench
         self._buffer = buffer
         self._slots = list(range(first_slot, first_slot + buffer.capacity))
         self._runs: dict[ClaimKey, Run] = {}
         # The loop itself would let go of a task that nothing else holds.
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.new_event_loop() if loop is None else loop
         # A job begins where another one has ended, and must not see what that had set as context variables.
         self._context = contextvars.copy_context()
         self._ended = asyncio.Event()
@@ -119,12 +122,13 @@ class LoopRunner:
 
     def _main(self) -> None:
         try:
-            self._loop.run_until_complete(self._until_closed())
+            self._loop.run_until_complete(self.until_closed())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
 
-    async def _until_closed(self) -> None:
+    async def until_closed(self) -> None:
+        """Run what waits and what comes, until the buffer is closed and everything in it has run."""
         self._fill()
         await self._ended.wait()
 
