@@ -129,8 +129,8 @@ class _FunctionJob(Pusher[P, R]):
         """Push with these options: `send_welcome.options(delay=300).push(7)`.
 
         Args:
-            connection: your own open connection to the store, such as a `sqlite3.Connection`: the jobs join its
-                transaction, and exist exactly when you commit.
+            connection: your own open connection to the store's database, of a library that `Conveyor.push` names; with
+                an async one, `apush`. The jobs join its transaction, and exist exactly when you commit.
             options: see `Delivery`.
 
         Raises:

@@ -47,8 +47,8 @@ class Pushes(ABC):
 
         Args:
             job: what to push.
-            connection: your own open connection to the store, such as a `sqlite3.Connection`: the job joins its
-                transaction, and exists exactly when you commit.
+            connection: your own open connection to the store's database: of sqlite3, psycopg, SQLAlchemy (or a session)
+                or Django. The job joins its transaction, and exists exactly when you commit.
 
         Raises:
             PayloadError: the arguments do not fit the job, or take too many bytes.
@@ -74,7 +74,8 @@ class Pushes(ABC):
     async def apush(self, job: AnyJob, *, connection: object | None = None) -> JobHandle[Any]:
         """As `push`. Pushes that wait at the same moment share one round trip, and its fate.
 
-        With a `connection` it is pushed on this thread, which is the one that may use it.
+        With a `connection` it is pushed on this thread, which is the one that may use it; async ones of psycopg,
+        asyncpg, aiosqlite and SQLAlchemy are for here.
         """
         return (await self._apush((job,), connection))[0]
 
@@ -114,7 +115,7 @@ async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: obje
     ids = (
         await app.aio.push(jobs)
         if connection is None
-        else app.open(beside=connection).push(jobs, connection=connection)
+        else await app.open(beside=connection).apush(jobs, connection=connection)
     )
     if hooks is not None:
         await hooks.aafter_push(jobs, ids)

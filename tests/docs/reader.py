@@ -6,6 +6,7 @@ How a block is understood:
 - `python` runs, in one session for the page; `pycon` is what is typed at the prompt, compared with what it shows;
 - `console` is what is typed in a terminal, with its lines as shown; where lines follow a command, all of them have to;
 - `console` with a title is a terminal of its own, in which the command goes on until a line `^C`, or the page ends;
+- the PostgreSQL server `db.example`, with its database `shop`, is one that runs here;
 - `sh` is not run: what installs or deploys. `text` and `toml` show something, `py` a signature; `ini` and `dockerfile`
   are checked elsewhere.
 
@@ -23,6 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests import postgres
 from tests.docs.blocks import Block, blocks
 from tests.docs.shown import Names
 from tests.docs.terminal import Terminals, environment
@@ -90,7 +92,7 @@ class Reader:
         elif block.language in ("python", "pycon"):
             if self._session is None:
                 self._session = Session(self._home, self._directory)
-            self._session.run(block, self._names.real(block.text))
+            self._session.run(block, _with_server(self._names.real(block.text)))
         elif block.language == "console" and block.title:
             self._terminals.go_on(block.title, block.text, block.where)
         elif block.language == "console":
@@ -118,9 +120,25 @@ class Reader:
             # What has been imported does not change.
             self.close()
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(block.text, encoding="utf-8")
+        file.write_text(_with_server(block.text), encoding="utf-8")
         if file.name != "conveyor.toml":
             self._unused[block.title] = block.where
+
+
+def _shop() -> Path:
+    """Where the server is."""
+    server = postgres.server()
+    if not server.execute("SELECT rolname FROM pg_roles WHERE rolname = 'shop'"):
+        server.execute("CREATE ROLE shop LOGIN")
+        server.execute("CREATE DATABASE shop OWNER shop")
+    return server.directory
+
+
+def _with_server(code: str) -> str:
+    """The code with a server that is there."""
+    if "db.example" not in code:
+        return code
+    return code.replace("@db.example/shop", f"@/shop?host={_shop()}").replace('"db.example"', f'"{_shop()}"')
 
 
 @contextmanager

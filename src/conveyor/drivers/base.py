@@ -107,6 +107,10 @@ class Driver(Protocol):
         """
         ...
 
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        """As `push` with a `connection`, which may be an async one too; that one's event loop is not blocked."""
+        ...
+
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         """Take up to `limit` (at most STEP) ready jobs: each becomes processing, its attempt grows, its lease starts.
 
@@ -341,37 +345,6 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files. Safe to call twice. A closed driver raises StoreUnavailable."""
-        ...
-
-
-class Schema(Protocol):
-    """The tables of a store, looked at without opening it: nothing is changed until `migrate` is called."""
-
-    @property
-    def place(self) -> str:
-        """How people call it."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Which version it had when it was looked at; 0 when there is nothing of ours."""
-        ...
-
-    @property
-    def latest(self) -> int:
-        """Which version this conveyor needs."""
-        ...
-
-    def script(self) -> str:
-        """The statements that lead from `version` to `latest`, all or none, for a person to run by hand."""
-        ...
-
-    def migrate(self) -> int:
-        """Bring it to the latest version; several may at once. Answers the version from which it was brought there."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
         ...
 
 

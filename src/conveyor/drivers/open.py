@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from conveyor.drivers.base import Driver, Retention, Schema
+from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.schema import Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
 from conveyor.text import readable

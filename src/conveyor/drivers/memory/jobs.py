@@ -75,6 +75,9 @@ class Jobs(Room):
             job.note = None
         state.queue(job.queue).last_activity = now
 
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        return self.push(jobs, connection=connection)
+
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         with self._step() as (state, now):
             serving: list[QueueState] = []

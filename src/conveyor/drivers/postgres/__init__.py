@@ -6,7 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from conveyor.drivers.base import Driver, Retention, Schema
+from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.schema import Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
 from conveyor.times import Clock

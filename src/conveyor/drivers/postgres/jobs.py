@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from conveyor.drivers.base import STEP, Retention
-from conveyor.drivers.postgres.database import Database
-from conveyor.drivers.postgres.joining import store_in
+from conveyor.drivers.postgres.database import Database, Rows
+from conveyor.drivers.postgres.joining import Joining
 from conveyor.drivers.postgres.part import Part, micros, to_json
 from conveyor.priority import Aging
 from conveyor.records import (
@@ -35,19 +36,25 @@ class Jobs(Part):
     def __init__(self, database: Database, clock: Clock, aging: Aging, retention: Retention) -> None:
         super().__init__(database, clock, aging, retention)
         self._pushes = 0
+        self._joining: Final = Joining(database)
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:
             return []
         statement, parameters = self._pushing(jobs)
-        if connection is None:
-            rows = self._database.run(statement, parameters)
-            self._pushes += 1
-            if self._pushes % _FOLD_AFTER == 0:
-                self._database.run("fold")
-        else:
-            rows = store_in(connection, self._database, statement, parameters)
+        if connection is not None:
+            return _answered(jobs, statement, self._joining.run(connection, statement, parameters))
+        rows = self._database.run(statement, parameters)
+        self._pushes += 1
+        if self._pushes % _FOLD_AFTER == 0:
+            self._database.run("fold")
         return rows[0][0] if statement == "push_each" else [job.id for job in jobs]
+
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        if not jobs:
+            return []
+        statement, parameters = self._pushing(jobs)
+        return _answered(jobs, statement, await self._joining.arun(connection, statement, parameters))
 
     def _pushing(self, jobs: Sequence[NewJob]) -> tuple[str, dict[str, Any]]:
         """The statement that stores these jobs, and its parameters."""
@@ -170,6 +177,11 @@ class Jobs(Part):
         ((words,),) = self._database.run("cancel", {"ids": to_json(asked), "now": self._now()})
         answers = dict(zip(asked, map(CancelAnswer, words), strict=True))
         return [answers[job_id] for job_id in ids]
+
+
+def _answered(jobs: Sequence[NewJob], statement: str, rows: Rows) -> list[JobId]:
+    """What a push answers on a connection that may have ideas of its own about what a UUID is in Python."""
+    return [JobId(UUID(str(each))) for each in rows[0][0]] if statement == "push_each" else [job.id for job in jobs]
 
 
 def _held(rows: list[tuple[Any, ...]], number: int) -> list[bool]:

@@ -22,7 +22,7 @@ _PLAIN: Final = re.compile("[a-z_][a-z0-9_]*")
 
 
 class PostgresSchema:
-    """`drivers.base.Schema` on a PostgreSQL server."""
+    """`drivers.schema.Schema` on a PostgreSQL server."""
 
     def __init__(self, url: str) -> None:
         self.latest: Final = LATEST

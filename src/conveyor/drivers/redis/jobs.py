@@ -37,6 +37,9 @@ class Jobs(Part):
         answer = self._run(script, table, *bodies)
         return [job.id for job in jobs] if answer is None else ids_in(answer)
 
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        return self.push(jobs, connection=connection)
+
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         arguments = (max(0, min(limit, STEP)), micros(lease), worker, self._offsets, *queues)
         # Nothing is no answer: so much was past its expiry that burying it took all of this step.

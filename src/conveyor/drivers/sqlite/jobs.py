@@ -14,7 +14,7 @@ import msgspec
 from conveyor.drivers.base import MAX_ERRORS, STEP
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally, of_stage
-from conveyor.drivers.sqlite.joining import join
+from conveyor.drivers.sqlite.joining import ajoin, join
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.unique import has_rule, stand_in
@@ -41,6 +41,14 @@ class Jobs(Part):
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:
             return []
+        store = self._storing(jobs)
+        return self._database.write(store) if connection is None else join(connection, self._database, store)
+
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        return await ajoin(connection, self._database, self._storing(jobs)) if jobs else []
+
+    def _storing(self, jobs: Sequence[NewJob]) -> Callable[[sqlite3.Connection | sqlite3.Cursor], list[JobId]]:
+        """What stores the jobs in a transaction that is open."""
         tally = Tally()
         now = self._clock()
         # Before the lock is taken, for others wait for it.
@@ -51,7 +59,7 @@ class Jobs(Part):
             tally.write(writer.execute, now)
             return ids
 
-        return self._database.write(store) if connection is None else join(connection, self._database, store)
+        return store
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         now = self._clock()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from conveyor.drivers.joining import abare, bare, comes_from
+from conveyor.drivers.joining.refusals import is_async, is_closed, no_transaction
 from conveyor.drivers.sqlite.database import Database
 from conveyor.errors import InvalidValue
 
@@ -19,11 +21,32 @@ def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor]
     What raises, or is interrupted, leaves nothing half-done there, should the caller commit all the same.
 
     Raises:
-        InvalidValue: it is no sqlite3 connection, is open on another file, or commits each statement by itself.
+        InvalidValue: it is no connection over sqlite3, is open on another file, or commits each statement by itself.
     """
-    if not isinstance(connection, sqlite3.Connection):
-        raise InvalidValue(f"connection is {connection!r}; this store joins the transaction of a sqlite3.Connection")
-    cursor = connection.cursor()
+    found = bare(connection)
+    if not isinstance(found, sqlite3.Connection):
+        raise is_async(connection) if comes_from(found, "aiosqlite") else _refused(connection, found, database)
+    return _join(connection, found, database, work)
+
+
+async def ajoin(connection: object, database: Database, work: Callable[[sqlite3.Cursor], T]) -> T:
+    """As `join`; over aiosqlite it is done on the thread of that connection."""
+    found: Any = await abare(connection)
+    if not comes_from(found, "aiosqlite"):
+        return join(connection, database, work)
+    if found._conn is None:  # noqa: SLF001 - it has no public way to do several things in one go
+        raise is_closed(connection)
+    done: T = await found._execute(_join, connection, found._conn, database, work)  # noqa: SLF001 - likewise
+    return done
+
+
+def _join(connection: object, found: sqlite3.Connection, database: Database, work: Callable[[sqlite3.Cursor], T]) -> T:
+    try:
+        cursor = found.cursor()
+    except sqlite3.ProgrammingError as error:
+        if "closed" in str(error):
+            raise is_closed(connection) from error
+        raise InvalidValue(f"connection is {connection!r}, which cannot be used here: {error}") from error
     cursor.row_factory = None  # the caller's factory is for the caller's rows
     files = {name: file for _, name, file in cursor.execute("PRAGMA database_list")}
     if not files["main"] or not database.path.samefile(files["main"]):
@@ -31,12 +54,10 @@ def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor]
             f"connection is open on {files['main'] or 'a database in memory'}, the store is {database.path}; "
             "push through a connection to the store's own file (see ?share=true to keep both in one)"
         )
-    if not connection.in_transaction:
+    if not found.in_transaction:
         # With autocommit=True (Python 3.12) commit() does nothing, even about a transaction that we would begin here.
-        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
-            raise InvalidValue(
-                "connection has no transaction open; begin one before the push, or push without connection="
-            )
+        if found.isolation_level is None or getattr(found, "autocommit", None) is True:
+            raise no_transaction(connection, "connection.execute('BEGIN')")
         cursor.execute("BEGIN IMMEDIATE")
     try:
         cursor.execute("SAVEPOINT conveyor_push")
@@ -52,3 +73,11 @@ def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor]
     finally:
         cursor.close()
     return done
+
+
+def _refused(connection: object, found: object, database: Database) -> InvalidValue:
+    over = "" if found is connection else f", over {type(found).__module__}.{type(found).__qualname__}"
+    return InvalidValue(
+        f"connection is {connection!r}{over}; the store is {database.path}, which joins the transaction of a "
+        "sqlite3.Connection, and of SQLAlchemy, aiosqlite or Django over one"
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from conveyor.drivers.base import Schema
+from conveyor.drivers.schema import Schema
 from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.schema import LATEST, script, version_of
 from conveyor.drivers.sqlite.settings import SqliteSettings
@@ -16,7 +16,7 @@ from conveyor.drivers.sqlite.translation import translate
 
 
 class SqliteSchema:
-    """`drivers.base.Schema` on one SQLite file. One that is not there has version 0, and is made by `migrate`."""
+    """`drivers.schema.Schema` on one SQLite file. One that is not there has version 0, and is made by `migrate`."""
 
     def __init__(self, url: str) -> None:
         self.latest: Final = LATEST
