@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from tests import postgres, servers
+from tests import pgbouncer, postgres, servers
 
 # Two busy cores make any one example slow now and then; pytest-timeout bounds the whole test. What else holds, and that
 # CI repeats the same examples, comes from the profile Hypothesis has chosen.
@@ -11,4 +11,4 @@ settings.load_profile("conveyor")
 
 
 def pytest_report_header() -> str:
-    return f"servers: {servers.describe()}; {postgres.describe()}"
+    return f"servers: {servers.describe()}; {postgres.describe()}; {pgbouncer.describe()}"

@@ -31,11 +31,7 @@ class Server:
         self.settings = settings
         self._binaries = binaries
         self._process: subprocess.Popen[Any] | None = None
-        self._owner: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            # PostgreSQL does not run as root.
-            self._owner = {"user": "nobody", "group": _group_of("nobody"), "extra_groups": []}
-            shutil.chown(self.directory, "nobody")
+        self._owner = owner(self.directory)
         atexit.register(self.remove)
         if primary is None:
             self._make("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
@@ -71,7 +67,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it is one system call
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - it is one system call
                 **self._owner,
             )
         deadline = time.monotonic() + _DEADLINE
@@ -162,13 +158,21 @@ $$
 """
 
 
+def owner(directory: Path) -> dict[str, Any]:
+    """As whom a server is to be started whose directory this is, in the words of `subprocess`: none runs as root."""
+    if os.geteuid() != 0:
+        return {}
+    shutil.chown(directory, "nobody")
+    return {"user": "nobody", "group": _group_of("nobody"), "extra_groups": []}
+
+
 def _group_of(user: str) -> int:
     import pwd
 
     return pwd.getpwnam(user).pw_gid
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A test run that is killed leaves no server behind (Linux; elsewhere it does)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)

@@ -7,10 +7,12 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from tests.contract.recount import check_counters
-from tests.contract.stores import KINDS, FakeClock, Kind, Store
+from tests.contract.stores import KINDS, POOLED, FakeClock, Kind, Store
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+@pytest.fixture(
+    params=[*KINDS, *([pytest.param(POOLED, marks=pytest.mark.soak)] if POOLED else [])], ids=lambda kind: kind.name
+)
 def kind(request: pytest.FixtureRequest) -> Kind:
     assert isinstance(request.param, Kind)
     return request.param

@@ -14,7 +14,7 @@ from conveyor.drivers.open import open_driver
 from conveyor.priority import Aging
 from conveyor.records import Claim, Failure, Filter, JobId, NewJob, Reason, StoredJob
 from conveyor.times import SECOND, Clock
-from tests import postgres, servers
+from tests import pgbouncer, postgres, servers
 
 START: Final = 1_790_000_000 * SECOND
 """Where a test's clock begins: a moment in 2026."""
@@ -56,6 +56,8 @@ KINDS: Final = (
         else []
     ),
 )
+POOLED: Final = Kind("pgbouncer", lambda _: pgbouncer.clean_url(), spans_processes=True) if pgbouncer.PROGRAM else None
+"""PostgreSQL behind a pooler: the long run has all of the contract through it, the short one what is telling."""
 SPANNING: Final = tuple(kind for kind in KINDS if kind.spans_processes)
 
 
