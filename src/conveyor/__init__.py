@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from conveyor.codec import Codec, Compressed, Encrypted, Layers, PlainCodec, Signed
     from conveyor.context import CurrentJob, current_job
     from conveyor.dead_letters import DeadLetters, DeadLetterStatistics
-    from conveyor.drivers.base import Retention
     from conveyor.errors import (
         ClaimLost,
         ConfigError,
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
         Reason,
         StoredJob,
     )
+    from conveyor.retention import Retention
     from conveyor.retry import ExponentialBackoff, NoRetry, RetrySchedule, RetryStrategy
     from conveyor.schedules import Schedule, Schedules
     from conveyor.signals import Cancel, GiveUp, JobCancelled, JobTimeout, Retry, Snooze
@@ -165,7 +165,7 @@ _HOMES: Final = {
     "current_job": "conveyor.context",
     "DeadLetterStatistics": "conveyor.dead_letters",
     "DeadLetters": "conveyor.dead_letters",
-    "Retention": "conveyor.drivers.base",
+    "Retention": "conveyor.retention",
     "ClaimLost": "conveyor.errors",
     "ConfigError": "conveyor.errors",
     "ConveyorError": "conveyor.errors",

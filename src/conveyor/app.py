@@ -12,7 +12,7 @@ from conveyor import config
 from conveyor.aio import AsyncBridge
 from conveyor.callables import default_name
 from conveyor.codec import Codec, PlainCodec
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue
 from conveyor.forks import after_fork, keep_for_ever
@@ -27,6 +27,7 @@ from conveyor.pushing import AnyJob, Pushes
 from conveyor.queue import Queue
 from conveyor.records import JobId, NewJob
 from conveyor.registry import Registry
+from conveyor.retention import Retention
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
 from conveyor.text import readable
 from conveyor.times import Clock, seconds, system_clock
@@ -64,6 +65,7 @@ class Conveyor(Pushes, Timetable, Operations):
         ConfigError: `url` is none.
 
     Attributes:
+        retention: how long ended jobs are kept.
         queue_timeouts: seconds that jobs of a queue may run which say nothing of it, by queue; see `queue`.
         tended_at: when its queues last did what a worker would do for them, in microseconds; see `Queue.pop`.
     """
@@ -96,7 +98,7 @@ class Conveyor(Pushes, Timetable, Operations):
         if middleware:
             self.use(*middleware)
         self.aging: Final = Aging(None if aging is None else seconds(aging, "aging"))
-        self._retention: Final = retention or Retention()
+        self.retention: Final = retention or Retention()
         self._registry: Final = Registry()
         self._schedules: Schedules | None = None
         self._url = None if url is None else _check_url(url)
@@ -152,7 +154,7 @@ class Conveyor(Pushes, Timetable, Operations):
                     self.url,
                     clock=self.clock,
                     aging=self.aging,
-                    retention=self._retention,
+                    retention=self.retention,
                     create=create,
                     beside=beside,
                 )

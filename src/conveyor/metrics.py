@@ -9,11 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from conveyor.drivers.base import METRICS_KEPT
 from conveyor.errors import InvalidValue, JobNotFound
 from conveyor.ids import job_id
 from conveyor.measures import SPANS, JobMetrics, Memory
 from conveyor.records import JobId, JobStatus
+from conveyor.retention import METRICS_KEPT
 from conveyor.sketch import mean, percentile
 from conveyor.times import SECOND, moment, seconds
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.priority import Aging
 from conveyor.records import Claim, Failure, Filter, JobId, NewJob, Reason, StoredJob
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 from tests import pgbouncer, postgres, servers
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from conveyor.drivers.base import STEP, Driver, Retention
+from conveyor.drivers.base import STEP, Driver
 from conveyor.errors import InvalidValue
 from conveyor.lifecycle import after_failure, after_success
 from conveyor.measures import JobMetrics
 from conveyor.records import ClaimKey, JobId, Progress, Slot, Tended
+from conveyor.retention import Retention
 from conveyor.retry import NoRetry
 from conveyor.times import SECOND
 from tests.contract.recount import check_counters

@@ -14,11 +14,11 @@ from typing import Final
 
 from conveyor import errors
 from conveyor.cli import defaults
-from conveyor.drivers.base import Retention
 from conveyor.drivers.open import open_driver
 from conveyor.lifecycle import MOVES
 from conveyor.priority import Aging, Priority
 from conveyor.records import JobStatus
+from conveyor.retention import Retention
 from conveyor.times import SECOND
 from tests import postgres
 from tests.docs import api

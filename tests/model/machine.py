@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.lifecycle import MOVES, after_crash
 from conveyor.records import (
@@ -29,6 +29,7 @@ from conveyor.records import (
     StoredJob,
     WorkerRecord,
 )
+from conveyor.retention import Retention
 from tests.contract.recount import check_counters
 from tests.contract.stores import START, FakeClock, Kind, every
 from tests.model.drawing import (

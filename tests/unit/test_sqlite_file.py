@@ -17,13 +17,14 @@ from urllib.parse import quote
 import pytest
 
 from conveyor import Conveyor
-from conveyor.drivers.base import STEP, Driver, Retention
+from conveyor.drivers.base import STEP, Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue, SchemaMismatch, StoreFull, StoreUnavailable
 from conveyor.failures import failure_of
 from conveyor.ids import new_id
 from conveyor.lifecycle import given_up
 from conveyor.records import Filter, JobStatus, NewJob, Reason
+from conveyor.retention import Retention
 from conveyor.times import system_clock
 
 

@@ -211,6 +211,17 @@ def test_stopping_settles_everything(store: Flaky) -> None:
     assert (metrics.type, metrics.completed) == ("t", 50)
 
 
+def test_runs_are_not_measured_where_nobody_keeps_what_is(store: Flaky) -> None:
+    settler = Settler(cast("Driver", store), Estimates(), measures=False)
+    settler.start()
+
+    settler.add_all([ended(claim) for claim in claims(store, 5)])
+    settler.stop()
+
+    assert completed(store) == 5
+    assert store.driver.read_metrics(since=0, until=2**40) == []
+
+
 def test_what_is_settled_on_many_threads_is_settled_once(store: Flaky, settler: Settler) -> None:
     held = claims(store, 400)
 

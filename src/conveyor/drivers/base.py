@@ -8,14 +8,11 @@ StoreFull when it has no room; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-import msgspec
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import replace
 
-from conveyor.errors import InvalidValue
 from conveyor.findings import DeadGroup, Finding
 from conveyor.measures import JobMetrics
 from conveyor.records import (
@@ -38,42 +35,12 @@ from conveyor.records import (
     Tended,
     WorkerRecord,
 )
-from conveyor.times import seconds
 
 STEP: Final = 1000
 """How many jobs one bounded step touches at most: a claim's promotion (of each queue), tend, clear, redrive, forget."""
 
 MAX_ERRORS: Final = 50
 """How many failures a job keeps: the first, and the newest ones."""
-
-METRICS_KEPT: Final[Mapping[int, float]] = MappingProxyType({1: 3 * 3600.0, 60: 3 * 86_400.0, 1440: float("inf")})
-"""By their span in minutes, the seconds that metrics are kept at most; `Retention.metrics_age` may say less."""
-
-
-class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the store keeps what has ended; a job goes when one bound is passed. Ages are seconds, `None` no bound.
-
-    Raises:
-        InvalidValue: a negative age or count.
-    """
-
-    finished_age: float | None = 7 * 86_400.0
-    """Completed and cancelled jobs."""
-    finished_count: int | None = 1_000_000
-    """In the whole store."""
-    dead_age: float | None = 90 * 86_400.0
-    """Dead letters."""
-    dead_count: int | None = 1_000_000
-    metrics_age: float = 30 * 86_400.0
-
-    def __post_init__(self) -> None:
-        force_setattr(self, "metrics_age", seconds(self.metrics_age, "metrics_age"))
-        for name in ("finished_age", "dead_age"):
-            if (age := getattr(self, name)) is not None:
-                force_setattr(self, name, seconds(age, name))
-        for name in ("finished_count", "dead_count"):
-            if (count := getattr(self, name)) is not None and (type(count) is not int or count < 0):
-                raise InvalidValue(f"{name} is {count!r}; give a whole number from 0 up, or None for no bound")
 
 
 class Driver(Protocol):

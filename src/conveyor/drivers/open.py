@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.schema import Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.text import readable
 from conveyor.times import Clock, system_clock
 

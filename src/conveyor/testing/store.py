@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.memory import MemoryDriver
 from conveyor.drivers.memory.state import State
 from conveyor.priority import Aging
 from conveyor.records import JobId, NewJob
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 

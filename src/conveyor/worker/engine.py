@@ -61,7 +61,8 @@ class Engine:
         self._name = begin.name
         self._tell = tell
         self._teller: Final = teller_of(app.hooks)
-        self._settler: Final = Settler(app.driver, estimates, slots.settled, self._teller)
+        measures = app.retention.metrics_age > 0
+        self._settler: Final = Settler(app.driver, estimates, slots.settled, self._teller, measures=measures)
         locks = JobLocks(app.driver, begin.name, settings.lease, estimates)
         bench = Bench(app, plans, slots, self._settler, name=begin.name, lease=settings.lease, locks=locks)
         self._sync = Buffer(settings.threads)

@@ -55,6 +55,8 @@ class Settler:
         estimates: Estimates,
         tally: Callable[[int, int], object] = lambda _ended, _failed: None,
         teller: Teller | None = None,
+        *,
+        measures: bool = True,
     ) -> None:
         self._driver = driver
         self._estimates = estimates
@@ -62,6 +64,7 @@ class Settler:
         self._teller = teller
         self._runs = 0
         self._failures = 0
+        self._measures = measures
         self._measured = Measurements()
         self._measured_at = time.monotonic()
         self._ended: Final[deque[Outcome]] = deque()
@@ -214,7 +217,7 @@ class Settler:
             times = [(outcome.ended_at or 0) - (outcome.started_at or 0) for outcome in alike]
             self._runs += len(times)
             of_type.setdefault(type, []).extend(times)
-            if status is not None:
+            if status is not None and self._measures:
                 tally = self._measured.tally(type, queue, minute)
                 tally.runs(
                     times,

@@ -10,11 +10,12 @@ import re
 from typing import Final
 from weakref import WeakValueDictionary
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.memory.driver import MemoryDriver
 from conveyor.drivers.memory.state import State
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 __all__ = ["MemoryDriver", "open_url"]

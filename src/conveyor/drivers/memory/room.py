@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.state import State
 from conveyor.errors import StoreUnavailable
 from conveyor.priority import Aging
 from conveyor.records import Claim, ClaimKey
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
 

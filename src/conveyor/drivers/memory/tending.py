@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from conveyor.drivers.base import METRICS_KEPT, STEP
+from conveyor.drivers.base import STEP
 from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState, State
 from conveyor.records import Claim, JobId, Tended
+from conveyor.retention import METRICS_KEPT
 from conveyor.times import SECOND
 
 DAY: Final = 86_400.0

@@ -6,10 +6,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.schema import Schema
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 if TYPE_CHECKING:

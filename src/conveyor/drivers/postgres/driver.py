@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.postgres.database import Database
 from conveyor.drivers.postgres.diagnosis import Diagnosis
 from conveyor.drivers.postgres.jobs import Jobs
@@ -14,6 +13,7 @@ from conveyor.drivers.postgres.shared import Shared
 from conveyor.drivers.postgres.tending import Time
 from conveyor.drivers.postgres.wait import Wait
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from conveyor.drivers.base import STEP, Retention
+from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.database import Database, Rows
 from conveyor.drivers.postgres.joining import Joining
 from conveyor.drivers.postgres.part import Part, micros, to_json
@@ -24,6 +24,7 @@ from conveyor.records import (
     NewJob,
     Outcome,
 )
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 _FOLD_AFTER: Final = 500

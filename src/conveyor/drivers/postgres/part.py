@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.postgres.database import Database
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock, system_clock
 
 

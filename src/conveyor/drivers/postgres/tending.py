@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import starmap
 from typing import Final
 
-from conveyor.drivers.base import METRICS_KEPT, STEP
+from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.part import Part, micros, to_json
 from conveyor.records import Claim, Tended
+from conveyor.retention import METRICS_KEPT
 
 _DAY: Final = 86_400.0
 

@@ -7,11 +7,11 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.postgres.database import Database
 from conveyor.drivers.postgres.listener import Listener
 from conveyor.drivers.postgres.part import Part, to_json
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
 _LONGEST_SLEEP: Final = 1.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.errors import ConfigError
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.diagnosis import Diagnosis
 from conveyor.drivers.redis.jobs import Jobs
@@ -14,6 +13,7 @@ from conveyor.drivers.redis.shared import Shared
 from conveyor.drivers.redis.tending import Time
 from conveyor.drivers.redis.wait import Wait
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 

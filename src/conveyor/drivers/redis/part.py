@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.encoding import pack
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock, system_clock
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from conveyor.drivers.base import METRICS_KEPT, STEP
+from conveyor.drivers.base import STEP
 from conveyor.drivers.redis.encoding import claims_in, micros, pack
 from conveyor.drivers.redis.part import Part
 from conveyor.records import Claim, Tended
+from conveyor.retention import METRICS_KEPT
 
 _DAY: Final = 86_400.0
 

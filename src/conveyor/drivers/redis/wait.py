@@ -11,12 +11,12 @@ from typing import Final
 
 from redis import exceptions
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.link import Link
 from conveyor.drivers.redis.part import Part
 from conveyor.drivers.redis.translation import translate
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
 _LONGEST: Final = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conveyor.drivers.base import Driver, Retention
+from conveyor.drivers.base import Driver
 from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.diagnosis import Diagnosis
 from conveyor.drivers.sqlite.jobs import Jobs
@@ -14,6 +14,7 @@ from conveyor.drivers.sqlite.shared import Shared
 from conveyor.drivers.sqlite.tending import Time
 from conveyor.drivers.sqlite.wait import Wait
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import Clock
 
 

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.sqlite.database import Database
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
 T = TypeVar("T")

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from conveyor.drivers.base import METRICS_KEPT, STEP
+from conveyor.drivers.base import STEP
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally
 from conveyor.drivers.sqlite.jobs import bury_overdue, promote_due
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.records import Claim, Tended
+from conveyor.retention import METRICS_KEPT
 from conveyor.times import SECOND
 
 _Claims: Final = msgspec.json.Decoder(list[Claim])

@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 
-from conveyor.drivers.base import Retention
 from conveyor.drivers.sqlite.database import Database
 from conveyor.drivers.sqlite.part import Part, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.watch import Watches
 from conveyor.priority import Aging
+from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
 _LONGEST_SLEEP: Final = 1.0
