@@ -4,7 +4,7 @@
 #   make test JOBS=1               run them one after another (default: two at a time)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench docs clean format lint types arrows
+.PHONY: help demo test check soak bench bench-quick docs clean format lint types arrows
 
 ifeq ($(origin PYTHON),undefined)
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
@@ -22,7 +22,7 @@ ARGS ?=
 
 help: ## Show these targets
 	@echo "conveyor: background jobs for Python. Targets:"
-	@sed -n 's/^\([a-z]*\):.*## /  \1 - /p' $(MAKEFILE_LIST) | awk -F ' - ' '{ printf "%-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1 - /p' $(MAKEFILE_LIST) | awk -F ' - ' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 # Set-up: three stamps, one after the other, so that targets may run side by side ---------------------------------
 
@@ -59,8 +59,12 @@ check: format lint types arrows docs ## Check format, lint, types, arrows and do
 soak: $(VENV)/.dev ## Run the long tests
 	$(BIN)/python -m pytest -m soak $(ARGS) $(TESTS)
 
-bench: $(VENV)/.dev ## Run every benchmark
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## Measure conveyor on every store, and compare it with other libraries
+	for store in sqlite redis; do $(BIN)/python -m benchmarks --write --store $$store || exit; done
+	$(BIN)/python -m benchmarks.compare --write
+
+bench-quick: $(VENV)/.dev ## Name what has become slower, in two minutes
+	$(BIN)/python -m benchmarks.guard
 
 docs: $(VENV)/.dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict --site-dir site

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Final
 
-from conveyor import Conveyor
+from conveyor import Conveyor, Encrypted, Retention, Signed, Unique, current_job
 
 TEXT: Final = "x" * 100
 
@@ -19,12 +19,49 @@ asynchronous: Final = Conveyor()
 """Its jobs are async."""
 
 
+without_history: Final = Conveyor(retention=Retention(finished_age=0))
+without_metrics: Final = Conveyor(retention=Retention(metrics_age=0))
+unique: Final = Conveyor()
+signed: Final = Conveyor(codec=Signed({"bench": b"x" * 32}))
+encrypted: Final = Conveyor(codec=Encrypted({"bench": b"x" * 32}))
+reporting: Final = Conveyor()
+"""Its jobs report their progress."""
+
+APPLICATIONS: Final = (
+    app,
+    mixed,
+    asynchronous,
+    without_history,
+    without_metrics,
+    unique,
+    signed,
+    encrypted,
+    reporting,
+)
+
+
 def _noop(number: int, text: str) -> None:
     """Nothing, so that all its cost is conveyor's."""
 
 
 noop: Final = app.job("bench.noop")(_noop)
 mixed.job("bench.noop")(_noop)
+
+
+def _reporting_noop(number: int, text: str) -> None:  # noqa: ARG001 - all carry the same
+    current_job().progress(1, 1)
+
+
+VARIANTS: Final = {
+    "app": noop,
+    "without_history": without_history.job("bench.noop")(_noop),
+    "without_metrics": without_metrics.job("bench.noop")(_noop),
+    "unique": unique.job("bench.noop", unique=Unique())(_noop),
+    "signed": signed.job("bench.noop")(_noop),
+    "encrypted": encrypted.job("bench.noop")(_noop),
+    "reporting": reporting.job("bench.noop")(_reporting_noop),
+}
+"""The job that does nothing, by the name of its application."""
 
 
 @asynchronous.job("bench.noop")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from benchmarks.kit.jobs import TEXT, app, asynchronous, mixed, noop
+from benchmarks.kit.jobs import APPLICATIONS, TEXT, app, noop
 from conveyor.lifecycle import after_success
 
 BATCH: Final = 500
@@ -79,14 +79,14 @@ class Store(Protocol):
 @contextmanager
 def using(url: str) -> Generator[None]:
     """Let the applications use this store, open and ready for a measurement. Every setting is as it is by default."""
-    for application in (app, mixed, asynchronous):
+    for application in APPLICATIONS:
         application.url = url
     try:
         app.driver.counts()
         gc.collect()
         yield
     finally:
-        for application in (app, mixed, asynchronous):
+        for application in APPLICATIONS:
             application.close()
 
 

@@ -37,6 +37,7 @@ class RedisStore:
         "async_jobs",
         "latency",
         "push_beside",
+        "costs",
         "idle",
         "job_size",
         "flat_cost",

@@ -36,6 +36,7 @@ class SqliteStore:
         "async_jobs",
         "latency",
         "push_beside",
+        "costs",
         "idle",
         "job_size",
         "import_time",
