@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import psycopg
 import pytest
 
 from conveyor.drivers.open import open_driver
 from conveyor.drivers.postgres.settings import PostgresSettings
 from conveyor.errors import ConfigError, StoreError, StoreUnavailable
+from conveyor.lifecycle import after_success, handed_back
+from conveyor.unique import OnConflict
 from tests import postgres
-from tests.contract.stores import a_job, is_kept
+from tests.contract.stores import a_job, is_kept, jobs, take
 
 
 def test_a_url_is_shown_without_its_password_and_an_unreachable_server_named_without_it() -> None:
@@ -58,4 +62,77 @@ def test_sessions_that_the_server_has_ended_are_replaced() -> None:
 
     job = a_job()
     assert driver.push([job]) == [job.id]
+    driver.close()
+
+
+# ── who is told ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Ear:
+    """Hears every notification of the schema `tested`, and asks for none."""
+
+    def __init__(self) -> None:
+        self._connection = psycopg.connect(postgres.server().url(), autocommit=True)
+        self._connection.execute("LISTEN tested")
+
+    def heard(self) -> list[str]:
+        """What has been said since the last time: whatever was committed before this is asked has arrived."""
+        self._connection.execute("NOTIFY tested, 'the end'")
+        said: list[str] = []
+        for notify in self._connection.notifies(timeout=20):
+            if notify.payload == "the end":
+                return said
+            said.append(notify.payload)
+        raise AssertionError(said)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def ear() -> Generator[Ear]:
+    made = Ear()
+    yield made
+    made.close()
+
+
+def test_nobody_is_notified_while_nobody_waits(ear: Ear) -> None:
+    driver = open_driver(postgres.clean_url())
+    driver.push([a_job()])
+    driver.push(jobs(500))
+    # Once somebody has waited, for a while: whoever comes back soon need not ask again.
+    assert not driver.wait(["b"], 0.01)
+    driver.push(jobs(500))
+
+    assert ear.heard() == []
+
+    postgres.server().execute("UPDATE tested.waiter SET until = clock_timestamp()")
+    driver.push(jobs(3, queue="b"))
+    assert ear.heard() == []
+    driver.close()
+
+
+def test_a_statement_notifies_once(ear: Ear) -> None:
+    driver = open_driver(postgres.clean_url())
+    queues = ["a", "b", "c"]
+    assert not driver.wait(queues, 0.01)
+
+    driver.push(jobs(500))
+    assert ear.heard() == ["a"]
+    driver.push([*jobs(50), *jobs(50, queue="b")])
+    assert ear.heard() == [""]
+    driver.push([a_job(unique="u"), a_job(unique="v"), a_job(queue="b", unique="u")])
+    assert ear.heard() == [""]
+    replacing = [a_job(queue=queue, unique="u", on_conflict=OnConflict.REPLACE) for queue in ("a", "b")]
+    driver.push([*replacing, *jobs(2, queue="c")])
+    assert ear.heard() == [""]
+
+    claims = take(driver, *queues, limit=10)
+    follow_up = a_job(queue="c")
+    driver.settle([
+        *(handed_back(claim) for claim in claims[:3]),
+        *(after_success(claim, None, follow_ups=(follow_up,)) for claim in claims[3:4]),
+        *(after_success(claim, None) for claim in claims[4:]),
+    ])  # fmt: skip
+    assert ear.heard() == [""]
     driver.close()

@@ -87,8 +87,8 @@ BEGIN
 END
 $$;
 
--- Any jobs, one after the other; answers whose ids stand for them, in order.
-CREATE FUNCTION push_each(jobs json, moment bigint) RETURNS uuid[] LANGUAGE plpgsql
+-- Any jobs, one after the other; answers whose ids stand for them, in order. Who waits for the queues `woken` is told by the way.
+CREATE FUNCTION push_each(jobs json, moment bigint, woken text[] DEFAULT '{}') RETURNS uuid[] LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
@@ -96,6 +96,7 @@ DECLARE
     j json; id_of_it uuid; other uuid; key text; in_queue text; its_stage smallint; ready_at bigint;
     holder job;
     answers uuid[] := '{}'; queues text[] := '{}'; priorities smallint[] := '{}'; stages smallint[] := '{}';
+    rung text[] := woken; some_ready boolean := woken <> '{}';
 BEGIN
     moment := coalesce(moment, clock());
     FOR j IN SELECT value FROM json_array_elements(jobs) LOOP
@@ -120,7 +121,10 @@ BEGIN
                 IF holder.id IS NOT NULL AND counts_for(j, holder.attempt, holder.pushed_at, moment) THEN
                     other := holder.id;
                     EXIT WHEN j ->> 17 <> 'replace' OR holder.stage = 2 OR holder.retrying;
-                    EXIT WHEN replace_waiting(j, holder.id, its_stage, ready_at, moment);
+                    IF replace_waiting(j, holder.id, its_stage, ready_at, moment) THEN
+                        rung := rung || in_queue; some_ready := some_ready OR its_stage = 1;
+                        EXIT;
+                    END IF;
                     CONTINUE;
                 END IF;
                 IF j ->> 15 = 'success' THEN
@@ -169,7 +173,10 @@ BEGIN
         SELECT queue, priority, sum(stage), count(*) - sum(stage), count(*), moment
           FROM unnest(queues, priorities, stages) AS t (queue, priority, stage)
          GROUP BY queue, priority;
-        PERFORM ring(ARRAY(SELECT DISTINCT unnest(queues)), 1 = ANY (stages));
+    END IF;
+    rung := ARRAY(SELECT DISTINCT unnest(rung || queues));
+    IF rung <> '{}' THEN
+        PERFORM ring(rung, some_ready OR 1 = ANY (stages));
     END IF;
     RETURN answers;
 END
@@ -202,7 +209,6 @@ BEGIN
     INSERT INTO counter (queue, priority, ready, delayed, held, last_at)
     VALUES (old.queue, old.priority, -(old.stage = 1)::integer, -(old.stage = 0)::integer, -(old.stage = 3)::integer, moment),
            (old.queue, (j ->> 3)::smallint, (its_stage = 1)::integer, (its_stage = 0)::integer, 0, moment);
-    PERFORM ring(ARRAY[old.queue], its_stage = 1);
     RETURN true;
 END
 $$;

@@ -105,14 +105,17 @@ BEGIN
     SELECT array_agg(n), array_agg(DISTINCT queue) FILTER (WHERE final IN ('pending', 'retrying') AND stage < 2)
       INTO held, woken
       FROM holding;
-    IF woken IS NOT NULL THEN
-        PERFORM ring(woken, true);
-    END IF;
     IF follow_ups IS NOT NULL AND held IS NOT NULL THEN
-        PERFORM push_each(json_agg(f -> 1 ORDER BY position), moment)
+        PERFORM push_each(json_agg(f -> 1 ORDER BY position), moment, coalesce(woken, '{}'))
            FROM json_array_elements(follow_ups) WITH ORDINALITY AS t (f, position)
           WHERE (f ->> 0)::bigint = ANY (held)
          HAVING count(*) > 0;
+        IF FOUND THEN
+            woken := NULL;
+        END IF;
+    END IF;
+    IF woken IS NOT NULL THEN
+        PERFORM ring(woken, true);
     END IF;
     RETURN QUERY SELECT unnest(held);
 END
