@@ -17,21 +17,23 @@ _PUSHES = 300
 
 
 def run(effort: Effort, store: Store) -> Iterable[Figure]:
-    rounds = [_latencies(store) for _ in range(3 if not effort.quick else 1)]
+    ours: list[list[float]] = []
+    bare: list[list[float]] = []
+    for _ in range(1 if effort.quick else 3):
+        ours.append(_latencies(store))
+        bare.append(list(store.bare_latencies([_pause() for _ in range(_PUSHES)])))
+    figures = [_percentile(ours, store, share) for share in (50, 95, 99)]
+    figures.append(Figure(what="pick-up latency, longest", unit="ms", rounds=tuple(map(max, ours))))
+    if all(bare):
+        hops = tuple(map(statistics.median, bare))
+        figures.append(Figure(what="bare hop through the server to another process, p50", unit="ms", rounds=hops))
+    return figures
 
-    def percentile(share: float) -> Figure:
-        found = [
-            statistics.quantiles(latencies, n=1000, method="inclusive")[round(share * 10) - 1] for latencies in rounds
-        ]
-        at_most = store.bars.get(f"latency p{share:g}", NO_BAR).at_most
-        return Figure(what=f"pick-up latency, p{share:g}", unit="ms", rounds=tuple(found), at_most=at_most)
 
-    return [
-        percentile(50),
-        percentile(95),
-        percentile(99),
-        Figure(what="pick-up latency, longest", unit="ms", rounds=tuple(map(max, rounds))),
-    ]
+def _percentile(rounds: list[list[float]], store: Store, share: int) -> Figure:
+    found = [statistics.quantiles(latencies, n=1000, method="inclusive")[share * 10 - 1] for latencies in rounds]
+    at_most = store.bars.get(f"latency p{share}", NO_BAR).at_most
+    return Figure(what=f"pick-up latency, p{share}", unit="ms", rounds=tuple(found), at_most=at_most)
 
 
 def _latencies(store: Store) -> list[float]:
@@ -39,7 +41,12 @@ def _latencies(store: Store) -> list[float]:
     with new_store(store) as url, worker(url):
         pushed: list[tuple[int, JobHandle[int]]] = []
         for number in range(_PUSHES):
-            time.sleep(random.uniform(0.02, 0.05))
+            time.sleep(_pause())
             began = time.time_ns()
             pushed.append((began, first_line.push(number, TEXT)))
         return [(handle.result(timeout=10) - began) / 1e6 for began, handle in pushed]
+
+
+def _pause() -> float:
+    """Seconds: long enough for a worker to be idle again."""
+    return random.uniform(0.02, 0.05)

@@ -55,6 +55,13 @@ class Store(Protocol):
         """The bare loop of `work` on what `prepare` has prepared: each call answers the seconds of work alone."""
         ...
 
+    def bare_latencies(self, pauses: Sequence[float]) -> Sequence[float]:
+        """Milliseconds from handing the server a word until another process has it, once after each pause.
+
+        What a hop to another process costs by itself on this machine; none where there is no server.
+        """
+        ...
+
     def fill(self, url: str, count: int) -> str:
         """Let `count` jobs wait in this empty store; answer what else is in it, as in "of 10 waiting{}"."""
         ...

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,17 @@ from conveyor.records import JobId
 from tests.servers import Server
 
 _PREFIX: Final = "conveyor"
+
+_CONSUMER: Final = """
+import sys, time, redis
+server, heard = redis.Redis(port=int(sys.argv[1])), []
+server.ping()
+print("ready", flush=True)
+for _ in range(int(sys.argv[2])):
+    server.blpop("bench:word", 0)
+    heard.append(time.time_ns())
+print(*heard, sep="\\n")
+"""
 
 
 class RedisStore:
@@ -137,6 +150,19 @@ class RedisStore:
             return seconds
 
         return replay
+
+    def bare_latencies(self, pauses: Sequence[float]) -> Sequence[float]:
+        """By LPUSH and BLPOP."""
+        command = [sys.executable, "-c", _CONSUMER, str(self._server.port), str(len(pauses))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as consumer:
+            assert consumer.stdout is not None
+            consumer.stdout.readline()
+            sent: list[int] = []
+            for pause in pauses:
+                time.sleep(pause)
+                sent.append(time.time_ns())
+                self._client.lpush("bench:word", TEXT)
+            return [(int(line) - began) / 1e6 for began, line in zip(sent, consumer.stdout, strict=True)]
 
     def fill(self, url: str, count: int) -> str:
         with using(url):

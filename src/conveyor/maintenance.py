@@ -14,6 +14,9 @@ from conveyor.records import Claim, ClaimKey, Outcome, Reason
 PAUSE: Final = 1.0
 """Seconds between two rounds of tending, when the last one has not left work behind."""
 
+RESCUE_PAUSE: Final = 2.0
+"""Seconds between two looks for leases that are over, when the last one found none: leases are far longer."""
+
 LAPSED: Final = "its lease lapsed: its worker has died or was stopped, or could not reach the store"
 
 
@@ -79,8 +82,10 @@ class Tending:
             StoreUnavailable: the store does not answer; the next round does what this one did not.
         """
         rescued: list[Outcome] = []
-        if time.monotonic() >= self._no_rescue_before:
+        if (now := time.monotonic()) >= self._no_rescue_before:
             rescued = rescue(self._driver, keep=self._keep)
+            if not rescued:
+                self._no_rescue_before = now + RESCUE_PAUSE
             if self._on_rescued is not None:
                 for outcome in rescued:
                     self._on_rescued(outcome)

@@ -19,7 +19,7 @@ from conveyor.priority import Aging
 from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
-_LONGEST: Final = 1.0
+_LONGEST: Final = 2.0
 """However little the server tells us, we look this often."""
 
 
@@ -37,16 +37,16 @@ class Wait(Part):
                 ready, *more = self._run("look", *queues)
                 if ready:
                     return True
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
                 due, *numbers = more
+                left = deadline - time.monotonic()
                 if due:
                     left = min(left, int(due) / SECOND)
-                told = self._listen(listener, min(left, _LONGEST))
+                told = self._listen(listener, max(0.0, min(left, _LONGEST)))
                 self._connections.check_open()
                 if any(b"%d" % number in told for number in numbers):
                     return True
+                if time.monotonic() >= deadline:
+                    return False
 
     @contextmanager
     def _listener(self) -> Generator[Link]:
