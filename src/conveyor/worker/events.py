@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from conveyor.findings import Finding
 from conveyor.records import Claim, JobStatus, Outcome, Reason
 from conveyor.worker.plans import Plan
 from conveyor.worker.settings import QueueShare, WorkerSettings
@@ -49,6 +50,12 @@ def starting(settings: WorkerSettings, name: str, queues: Sequence[QueueShare], 
             settings.threads,
             settings.grace,
         )
+
+
+def doubtful(findings: Sequence[Finding]) -> None:
+    """What about the store could do harm, in one line; nothing where all is well."""
+    if problems := [finding.text for finding in findings if not finding.is_ok]:
+        worker.warning('about the store: %s. "conveyor doctor" says what to do', "; ".join(problems))
 
 
 def ready(name: str, processes: int) -> None:

@@ -141,6 +141,9 @@ class Supervisor:
         events.starting(self._settings, self._name, self._shares, plans)
         if not self._open():
             return 0
+        # Where it is away again, whatever needs it next says so.
+        with contextlib.suppress(StoreError):
+            events.doubtful(self._driver.diagnose())
         self._upkeep = Upkeep(
             self._driver,
             plans,

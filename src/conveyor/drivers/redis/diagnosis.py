@@ -56,7 +56,8 @@ def _release(connections: Connections) -> str:
 def _eviction(memory: dict[str, str]) -> Finding:
     policy = memory.get("maxmemory_policy", "noeviction")
     limit = int(memory.get("maxmemory", "0"))
-    is_ok = policy == "noeviction" or not limit
+    # No key of ours has a time to live, so that the policies for such keys leave them alone.
+    is_ok = not limit or not policy.startswith("allkeys-")
     return Finding(
         is_ok=is_ok,
         text=f"maxmemory-policy is {policy}" + ("" if is_ok else ": at its memory limit the server deletes jobs"),
@@ -76,26 +77,24 @@ def _room(memory: dict[str, str]) -> Finding:
 
 def _persistence(connections: Connections, disk: dict[str, str]) -> Finding:
     if disk.get("aof_enabled") == "1":
-        lost = _LOST_AT_MOST.get(_setting(connections, "appendfsync"), "the last seconds")
+        lost = _LOST_AT_MOST.get(_setting(connections, "appendfsync") or "", "the last seconds")
         return Finding(is_ok=True, text=f"append-only file on: a crash loses {lost} at most")
     saves = _setting(connections, "save")
+    if saves is None:
+        return _volatile("no append-only file: a crash may lose everything since the last snapshot, if there are any")
     if saves:
-        return Finding(
-            is_ok=False,
-            text=f"snapshots alone (save {saves}): a crash loses everything since the last one",
-            remedy="set appendonly to yes",
-        )
-    return Finding(
-        is_ok=False,
-        text="persistence is off: a restart of the server loses every job",
-        remedy="set appendonly to yes",
-    )
+        return _volatile(f"snapshots alone (save {saves}): a crash loses everything since the last one")
+    return _volatile("persistence is off: a restart of the server loses every job")
 
 
-def _setting(connections: Connections, name: str) -> str:
-    """A setting; "" where this user, or a server in somebody's cloud, does not tell."""
+def _volatile(text: str) -> Finding:
+    return Finding(is_ok=False, text=text, remedy="set appendonly to yes")
+
+
+def _setting(connections: Connections, name: str) -> str | None:
+    """A setting; `None` where this user, or a server in somebody's cloud, does not tell."""
     try:
         found: list[bytes] = connections.command("CONFIG", "GET", name)
     except StoreError:
-        return ""
-    return found[1].decode() if found else ""
+        return None
+    return found[1].decode() if found else None
