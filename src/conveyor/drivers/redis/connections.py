@@ -17,6 +17,8 @@ from conveyor.errors import StoreUnavailable
 _KEPT: Final = 16
 """How many connections wait for their next use, at most."""
 
+_IS_AWAY: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+
 
 class Connections:
     """Safe to use from any thread; not across a fork."""
@@ -49,12 +51,17 @@ class Connections:
         self._scripts = PLAIN
 
     def _ask(self, *words: Any) -> Any:
-        link = self._take()
         try:
-            answer = link.ask(*words)
-        except exceptions.ResponseError:
-            # An answer too: the link is as good as before.
-            self._give(link)
+            link = self._take()
+            try:
+                answer = link.ask(*words)
+            except exceptions.ResponseError:
+                # An answer too: the link is as good as before.
+                self._give(link)
+                raise
+        except _IS_AWAY:
+            # What leads nowhere now may never lead anywhere again, and each link would take its time to say so.
+            self._close_idle()
             raise
         self._give(link)
         return answer
@@ -88,6 +95,9 @@ class Connections:
     def close(self) -> None:
         """Close every connection that is not in use; the others when they are given back. Safe to call twice."""
         self._is_closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while self._idle:
             with contextlib.suppress(IndexError):
                 self._idle.pop().close()

@@ -20,6 +20,13 @@ from conveyor.drivers.redis.settings import RedisSettings
 _CHUNK: Final = 1 << 17
 """Bytes read at a time."""
 
+_ATTEMPT: Final = 1.25
+"""Seconds that one attempt to connect may take: a server that is back is found sooner by asking anew."""
+
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPALIVE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""When the kernel asks whether the other end of a quiet connection is there: so one that waits for news learns that
+none can come. What a system does not know is left out; macOS has a name of its own for the first."""
+
 _NOT_IN_TIME: Final = (BlockingIOError, TimeoutError)
 """What the kernel's timeout is called, and Python's."""
 
@@ -35,7 +42,15 @@ class Link:
 
     def __init__(self, settings: RedisSettings) -> None:
         self._connection: Final[Any] = _connection(settings)
-        self._connection.connect()
+        # Half for the way there: with the handshake, a new connection stays near the timeout.
+        deadline = time.monotonic() + settings.timeout / 2
+        while True:
+            try:
+                self._connection.connect()
+                break
+            except exceptions.TimeoutError:
+                if time.monotonic() >= deadline:
+                    raise
         self._socket: Final[socket.socket] = self._connection._sock  # noqa: SLF001 - has no other name
         self._timeout: Final = settings.timeout
         self._reader: Final = hiredis.Reader(protocolError=exceptions.InvalidResponse, replyError=_error)
@@ -125,8 +140,7 @@ def _connection(settings: RedisSettings) -> Any:
         "username": settings.username,
         "password": settings.password,
         "socket_timeout": settings.timeout,
-        # Half for the way there: with the handshake, a new connection stays near the timeout.
-        "socket_connect_timeout": settings.timeout / 2,
+        "socket_connect_timeout": min(_ATTEMPT, settings.timeout / 2),
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "client_name": "conveyor",
@@ -134,7 +148,9 @@ def _connection(settings: RedisSettings) -> Any:
     make: Any = UnixDomainSocketConnection
     if settings.path:
         return make(path=settings.path, **given)
-    given |= {"host": settings.host, "port": settings.port, "socket_keepalive": True}
+    keepalive = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
+    given |= {"host": settings.host, "port": settings.port}
+    given |= {"socket_keepalive": True, "socket_keepalive_options": keepalive}
     make = Connection
     if settings.tls:
         make = SSLConnection

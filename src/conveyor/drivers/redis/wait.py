@@ -32,38 +32,64 @@ class Wait(Part):
 
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        with self._listener() as listener:
-            while True:
-                ready, *more = self._run("look", *queues)
-                if ready:
-                    return True
-                due, *numbers = more
-                left = deadline - time.monotonic()
-                if due:
-                    left = min(left, int(due) / SECOND)
-                told = self._listen(listener, max(0.0, min(left, _LONGEST)))
-                self._connections.check_open()
-                if any(b"%d" % number in told for number in numbers):
-                    return True
-                if time.monotonic() >= deadline:
-                    return False
+        is_again = False
+        while True:
+            try:
+                with self._listener() as listener:
+                    return self._wait_on(listener, queues, deadline)
+            except (exceptions.RedisError, OSError) as error:
+                # Others from before are no better.
+                self._hang_up()
+                # That it was cut while it had nothing to say does not mean that the server is away.
+                if is_again or isinstance(error, exceptions.TimeoutError):
+                    raise translate(error, self._connections.settings) from error
+                is_again = True
+
+    def _wait_on(self, listener: Link, queues: Sequence[str], deadline: float) -> bool:
+        while True:
+            ready, *more = self._run("look", *queues)
+            if ready:
+                return True
+            due, *numbers = more
+            left = deadline - time.monotonic()
+            if due:
+                left = min(left, int(due) / SECOND)
+            told = self._listen(listener, max(0.0, min(left, _LONGEST)))
+            self._connections.check_open()
+            if any(b"%d" % number in told for number in numbers):
+                return True
+            if time.monotonic() >= deadline:
+                return False
 
     @contextmanager
     def _listener(self) -> Generator[Link]:
         """A link that is subscribed before anything is looked at: a push between the two is either seen or heard."""
         self._connections.check_open()
+        listener = self._idle_listener() or self._subscribed()
         try:
-            try:
-                listener = self._listening.pop()
-            except IndexError:
-                listener = self._subscribed()
             yield listener
-        except (exceptions.RedisError, OSError) as error:
-            raise translate(error, self._connections.settings) from error
+        except BaseException:
+            listener.close()
+            raise
         if self._connections.is_closed:
             listener.close()
         else:
             self._listening.append(listener)
+
+    def _idle_listener(self) -> Link | None:
+        """One that listened before, and has not been cut since."""
+        while True:
+            try:
+                listener = self._listening.pop()
+            except IndexError:
+                return None
+            try:
+                # What was said while nobody waited is no news: who waits looks first.
+                self._listen(listener, 0.0)
+            except (exceptions.RedisError, OSError):
+                listener.close()
+            else:
+                return listener
 
     def _subscribed(self) -> Link:
         listener = Link(self._connections.settings)
