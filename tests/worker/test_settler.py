@@ -12,9 +12,9 @@ from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import StoreUnavailable
 from conveyor.ids import new_id
-from conveyor.lifecycle import after_success
+from conveyor.lifecycle import after_success, handed_back
 from conveyor.measures import JobMetrics
-from conveyor.records import Claim, JobStatus, NewJob, Outcome, Reason, StoredJob
+from conveyor.records import Claim, Filter, JobId, JobStatus, NewJob, Outcome, Reason, StoredJob
 from conveyor.worker.estimates import Estimates
 from conveyor.worker.settler import Settler
 from tests.worker.tree import wait_until
@@ -41,6 +41,11 @@ class Flaky:
             self.loses_answers = False
             raise StoreUnavailable("the answer was lost")
         return held
+
+    def get(self, ids: Sequence[JobId]) -> list[StoredJob | None]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return self.driver.get(ids)
 
     def add_metrics(self, metrics: Sequence[JobMetrics]) -> None:
         if self.is_away:
@@ -194,6 +199,29 @@ def test_a_job_that_can_be_neither_settled_nor_buried_is_left_to_its_lease_and_h
     wait_until(lambda: completed(store) == 4)
     assert "neither settled nor buried" in caplog.text
     wait_until(lambda: settler.held == 0)
+
+
+def test_what_the_store_has_lost_is_said_in_one_line(
+    store: Flaky, settler: Settler, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost, taken = claims(store, 30), claims(store, 1)
+    store.is_away = True
+    settler.add_all([ended(claim) for claim in (*lost, *taken)])
+    # It comes back without the first ones, and another worker has the last one.
+    for claim in lost:
+        store.driver.settle([after_success(claim, None)])
+    store.driver.forget(Filter())
+    store.driver.settle([handed_back(taken[0])])
+    store.driver.claim(["q"], limit=1, lease=30, worker="other")
+    store.is_away = False
+
+    wait_until(lambda: "lost" in caplog.text)
+
+    (line,) = [record.getMessage() for record in caplog.records if "lost" in record.getMessage()]
+    assert line.startswith("the store has lost 30 jobs that this process held")
+    assert all(str(claim.id) in line for claim in lost[:20])
+    assert line.endswith("; 10 more")
+    assert str(taken[0].id) not in line
 
 
 def test_stopping_settles_everything(store: Flaky) -> None:

@@ -17,6 +17,9 @@ worker: Final = logging.getLogger("conveyor.worker")
 _LONGEST: Final = 2000
 """Characters of a job's arguments, at most."""
 
+_NAMED: Final = 20
+"""Jobs that a line about many names, at most."""
+
 
 class _Shown:
     """What lines about jobs show. A process has one log, and says once what goes into it."""
@@ -100,6 +103,20 @@ def refused(outcome: Outcome) -> None:
         _name(outcome.claim),
         outcome.status.value,
         extra=_fields(outcome.claim, "refused"),
+    )
+
+
+def forgotten(outcomes: Sequence[Outcome]) -> None:
+    """Runs have ended of which the store has no word: it was cleared, or came back with less than it had."""
+    names = [f"{_name(outcome.claim)} {outcome.status.value}" for outcome in outcomes[:_NAMED]]
+    if len(outcomes) > _NAMED:
+        names.append(f"{len(outcomes) - _NAMED} more")
+    logger.error(
+        "the store has lost %d job%s that this process held, so what became of them could not be stored: %s",
+        len(outcomes),
+        "" if len(outcomes) == 1 else "s",
+        "; ".join(names),
+        extra={"event": "lost", "job_ids": [str(outcome.claim.id) for outcome in outcomes]},
     )
 
 

@@ -70,6 +70,7 @@ class Settler:
         self._ended: Final[deque[Outcome]] = deque()
         self._taken = 0
         self._batch: Sequence[Outcome] = ()
+        self._refused: list[tuple[Outcome, bool]] = []
         self._awaited: dict[ClaimKey, threading.Event] = {}
         self._wake = threading.Event()
         self._asleep = False
@@ -137,6 +138,8 @@ class Settler:
                 for outcome in batch:
                     if (done := self._awaited.pop(ClaimKey(outcome.claim.id, outcome.claim.attempt), None)) is not None:
                         done.set()
+        if self._refused:
+            self._explain()
 
     def _run(self) -> None:
         while True:
@@ -190,9 +193,7 @@ class Settler:
         logs_success = events.logger.isEnabledFor(logging.DEBUG)
         for outcome, is_held in zip(batch, held, strict=True):
             if not is_held:
-                # A try whose answer was lost may have settled it.
-                if not again:
-                    events.refused(outcome)
+                self._refused.append((outcome, again))
                 continue
             completed = outcome.status is JobStatus.COMPLETED
             if not completed or outcome.note or logs_success:
@@ -209,6 +210,24 @@ class Settler:
             else:
                 runs[alike] = [outcome]
         self._count(runs)
+
+    def _explain(self) -> None:
+        """Say why the store has refused outcomes: in one line for all that it knows nothing of any more."""
+        refused, self._refused = self._refused, []
+        try:
+            found = self._driver.get([outcome.claim.id for outcome, _ in refused])
+        except StoreError:
+            found = None
+        lost: list[Outcome] = []
+        for place, (outcome, again) in enumerate(refused):
+            job = found[place] if found else None
+            if found and (job is None or job.attempt < outcome.claim.attempt):
+                lost.append(outcome)
+            elif not again:
+                # Else a try whose answer was lost may have settled it.
+                events.refused(outcome)
+        if lost:
+            events.forgotten(lost)
 
     def _count(self, runs: Mapping[_Alike, Sequence[Outcome]]) -> None:
         """Add up runs that have ended."""
