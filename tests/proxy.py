@@ -15,6 +15,7 @@ class Proxy:
         self._to = port
         self._open = threading.Event()
         self._open.set()
+        self._lost: list[threading.Event] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self.port: int = self._listening.getsockname()[1]
@@ -28,13 +29,21 @@ class Proxy:
         """Hand on again, what was said meanwhile too."""
         self._open.set()
 
+    def strand(self) -> None:
+        """Hand on nothing more of what is connected now, ever; who connects anew is served."""
+        self._open.clear()
+        self._lost.append(self._open)
+        self._open = threading.Event()
+        self._open.set()
+
     def close(self) -> None:
         """Cut every connection, and take no more."""
         for each in (self._listening, *self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        self._open.set()
+        for way in (self._open, *self._lost):
+            way.set()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -42,14 +51,15 @@ class Proxy:
                 near, _ = self._listening.accept()
                 far = socket.create_connection(("127.0.0.1", self._to))
                 self._sockets += [near, far]
-                threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._carry, args=(near, far, self._open), daemon=True).start()
 
-    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+    @staticmethod
+    def _carry(near: socket.socket, far: socket.socket, way: threading.Event) -> None:
         with contextlib.suppress(OSError, ValueError), near, far:
             while True:
                 for source in select.select([near, far], [], [])[0]:
                     said = source.recv(1 << 16)
                     if not said:
                         return
-                    self._open.wait()
+                    way.wait()
                     (far if source is near else near).sendall(said)

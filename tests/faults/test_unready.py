@@ -6,9 +6,6 @@ import json
 import re
 import sqlite3
 import time
-import urllib.error
-import urllib.request
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -16,6 +13,7 @@ import psutil
 import pytest
 
 from conveyor import JobStatus
+from tests.faults.watching import complaints, get
 from tests.worker import jobs
 from tests.worker.tree import Bench, Tree, wait_until
 
@@ -58,15 +56,6 @@ def full(bench: Bench, tree: Tree) -> Generator[None]:
             process.rlimit(psutil.RLIMIT_FSIZE, limit)
 
 
-def get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, refused.read().decode()
-
-
 @pytest.mark.parametrize("away", [moved, locked, full])
 def test_a_worker_without_its_store_is_unready_and_works_on_within_two_seconds_of_its_return(
     bench: Bench, away: Callable[[Bench, Tree], AbstractContextManager[None]]
@@ -85,7 +74,7 @@ def test_a_worker_without_its_store_is_unready_and_works_on_within_two_seconds_o
         reason = wait_until(lambda: answer[1] if (answer := get(f"{at}/ready"))[0] == 503 else "")
         assert get(f"{at}/live") == (200, "ok\n")
         assert not json.loads(get(f"{at}/")[1])["ready"]
-        said = _complaints(tree)
+        said = complaints(tree)
     back = time.monotonic()
     (late,) = bench.push(jobs.add.call(1, 2))
     wait_until(lambda: bench.get(late).status is JobStatus.COMPLETED)
@@ -103,15 +92,3 @@ def test_a_worker_without_its_store_is_unready_and_works_on_within_two_seconds_o
     assert tree.stop() == 0
     assert bench.counts().completed == len(ids) + 1
     assert {note for note in bench.notes if note.startswith("end")} == {f"end {number}" for number in range(len(ids))}
-
-
-def _complaints(tree: Tree) -> Counter[tuple[str, str]]:
-    """How often each process said that it cannot do a thing, less how often it said that it can again."""
-    said: Counter[tuple[str, str]] = Counter()
-    for line in map(json.loads, tree.said.splitlines()):
-        what, _, tries = line["message"].partition(",")
-        if "trying again" in tries:
-            said[line["worker"], what] += 1
-        elif can := re.search(r"is back after .*: can (.+) again", line["message"]):
-            said[line["worker"], f"cannot {can[1]}"] -= 1
-    return said
