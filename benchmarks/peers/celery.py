@@ -16,7 +16,7 @@ ADAPTER = Adapter(
     worker=lambda processes: [
         [
             *("celery", "-A", "peers.celery", "worker", "--concurrency", str(processes), "--loglevel", "ERROR"),
-            *("-O", "fast", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *("-O", "default", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
     ],
 )
