@@ -34,18 +34,22 @@ _prefixes: Final = itertools.count(1)
 class Server:
     """One Redis or Valkey server on a free port, with a directory of its own."""
 
-    def __init__(self, program: str, *options: str) -> None:
+    def __init__(self, program: str, *options: str, sentinel_of: tuple[str, int] | None = None) -> None:
         self._program = program
         self._options = options
         self.directory = Path(tempfile.mkdtemp(prefix="conveyor-server-"))
         self.port = free_port()
+        self._file: list[str] = []
+        if sentinel_of:
+            self._options = ("--sentinel",)
+            self._file = [str(self._watching(*sentinel_of))]
         self.start()
         atexit.register(self.remove)
 
     def start(self) -> None:
         """Start it (again), and wait until it answers."""
         self.process = subprocess.Popen(
-            [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory),
+            [self._program, *self._file, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory),
              "--logfile", str(self.directory / "log"), *(self._options or ("--save", "", "--appendonly", "yes"))],
         )  # fmt: skip
         deadline = time.monotonic() + 20
@@ -56,6 +60,16 @@ class Server:
             assert self.process.poll() is None, (self.directory / "log").read_text()
             assert time.monotonic() < deadline, f"{self._program} does not answer"
             time.sleep(0.01)
+
+    def _watching(self, service: str, port: int) -> Path:
+        """A file that makes this a sentinel, which watches the primary at this port and notices at once."""
+        file = self.directory / "sentinel.conf"
+        file.write_text(
+            f"sentinel monitor {service} 127.0.0.1 {port} 2\n"
+            f"sentinel down-after-milliseconds {service} 500\n"
+            f"sentinel failover-timeout {service} 3000\n"
+        )
+        return file
 
     def kill(self) -> None:
         """End it at one blow."""

@@ -43,9 +43,27 @@ def test_the_shown_url_has_the_user_and_no_password() -> None:
     assert RedisSettings.from_url("redis://:secret@host:1/").shown == "redis://host:1/"
 
 
+def test_a_url_of_sentinels_names_them_the_service_and_the_database() -> None:
+    settings = RedisSettings.from_url(
+        "redis+sentinel://ada:secret@one.example,[::1]:26380/shop/2?sentinel_password=hush&prefix=p"
+    )
+
+    assert settings.sentinels == (("one.example", 26379), ("::1", 26380))
+    assert (settings.service, settings.db, settings.prefix) == ("shop", 2, "p")
+    assert (settings.username, settings.password, settings.sentinel_password) == ("ada", "secret", "hush")
+    assert settings.shown == "redis+sentinel://ada@one.example,[::1]:26380/shop/2?sentinel_password=…&prefix=p"
+    assert RedisSettings.from_url("rediss+sentinel://one/shop").tls
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
+        ("redis+sentinel://host", "names no service; write redis\\+sentinel://host:26379"),
+        ("redis+sentinel://host,/shop", "'' in .* names no server"),
+        ("redis+sentinel://host:no,other/shop", "'host:no' in .* is no server"),
+        ("redis+sentinel://host/shop/zero", "database is 'zero'"),
+        ("redis+sentinel://host/shop?sentinel_password=secret&x=1", "unknown option 'x'"),
+        ("redis://host?sentinel_password=secret", "only redis\\+sentinel://"),
         ("redis://host/zero", "database is 'zero'"),
         ("redis://host/0?db=-1", "database is '-1'"),
         ("redis://host:no/0", "port"),
@@ -88,6 +106,19 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
         open_driver("redis://ada:secret@127.0.0.1:1/0")
 
     assert "secret" not in str(refused.value)
+
+
+def test_sentinels_that_are_not_there_are_named_with_what_to_do() -> None:
+    with pytest.raises(StoreUnavailable, match=r"primary of 'shop' is: 127\.0\.0\.1:1 fails .*; correct") as refused:
+        open_driver("redis+sentinel://ada:secret@127.0.0.1:1,127.0.0.1:2/shop?sentinel_password=secret")
+
+    assert "127.0.0.1:2" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_server_that_is_no_sentinel_is_no_use() -> None:
+    with pytest.raises(StoreUnavailable, match="unknown command"):
+        open_driver(f"redis+sentinel://127.0.0.1:{servers.valkey().port}/shop")
 
 
 def test_a_wrong_password_is_told_without_it() -> None:

@@ -21,6 +21,8 @@ _MODULES: Final[dict[str, str]] = {
     "redis": "conveyor.drivers.redis",
     "rediss": "conveyor.drivers.redis",
     "unix": "conveyor.drivers.redis",
+    "redis+sentinel": "conveyor.drivers.redis",
+    "rediss+sentinel": "conveyor.drivers.redis",
     "postgresql": "conveyor.drivers.postgres",
     "postgres": "conveyor.drivers.postgres",
 }

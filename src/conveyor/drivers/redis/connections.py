@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from redis import exceptions
@@ -14,6 +16,9 @@ from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.drivers.redis.translation import translate
 from conveyor.errors import StoreUnavailable
 
+_LOOKED_AGAIN: Final = 1.0
+"""Seconds after which somebody is asked again where the server is."""
+
 _KEPT: Final = 16
 """How many connections wait for their next use, at most."""
 
@@ -21,10 +26,18 @@ _IS_AWAY: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
 
 class Connections:
-    """Safe to use from any thread; not across a fork."""
+    """Safe to use from any thread; not across a fork.
 
-    def __init__(self, settings: RedisSettings) -> None:
-        self.settings: Final = settings
+    Args:
+        settings: how the server is spoken to, and where it is.
+        find: asked where it is now, before each new connection and every second: one that is no longer the primary may
+            go on taking writes for a while, which are lost then.
+    """
+
+    def __init__(self, settings: RedisSettings, find: Callable[[], RedisSettings] | None = None) -> None:
+        self.settings = settings
+        self._find: Final = find
+        self._looked_at = 0.0
         self._idle: deque[Link] = deque()
         self._is_closed = False
         self._scripts = FLAGGED
@@ -55,9 +68,14 @@ class Connections:
             link = self._take()
             try:
                 answer = link.ask(*words)
-            except exceptions.ResponseError:
-                # An answer too: the link is as good as before.
-                self._give(link)
+            except exceptions.ResponseError as error:
+                if str(error).startswith("READONLY"):
+                    # It is the primary no more: every new connection looks for the one that is.
+                    link.close()
+                    self._close_idle()
+                else:
+                    # An answer too: the link is as good as before.
+                    self._give(link)
                 raise
         except _IS_AWAY:
             # What leads nowhere now may never lead anywhere again, and each link would take its time to say so.
@@ -66,13 +84,32 @@ class Connections:
         self._give(link)
         return answer
 
+    def connect(self) -> Link:
+        """A new connection, for the caller to keep and to close."""
+        self._look()
+        return Link(self.settings)
+
+    def _look(self) -> None:
+        """Find out where the server is now. The connections to where it was are of no more use."""
+        if self._find is not None:
+            found = self._find()
+            self._looked_at = time.monotonic()
+            if found != self.settings:
+                self.settings = found
+                self._close_idle()
+
     def _take(self) -> Link:
         self.check_open()
+        if self._find is not None and time.monotonic() - self._looked_at > _LOOKED_AGAIN:
+            # Who cannot be asked just now may be asked a second later: the server itself answers, or does not.
+            self._looked_at = time.monotonic()
+            with contextlib.suppress(StoreUnavailable):
+                self._look()
         while True:
             try:
                 link = self._idle.pop()
             except IndexError:
-                return Link(self.settings)
+                return self.connect()
             if not link.has_ended:
                 return link
             link.close()

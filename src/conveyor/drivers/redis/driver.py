@@ -8,6 +8,7 @@ from conveyor.drivers.redis.jobs import Jobs
 from conveyor.drivers.redis.opening import prepare
 from conveyor.drivers.redis.people import People
 from conveyor.drivers.redis.schedules import Schedules
+from conveyor.drivers.redis.sentinel import Sentinels
 from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.drivers.redis.shared import Shared
 from conveyor.drivers.redis.tending import Time
@@ -18,11 +19,12 @@ from conveyor.times import Clock
 
 
 class RedisDriver(Jobs, Time, Wait, People, Shared, Schedules, Diagnosis):
-    """`drivers.base.Driver` on one Redis or Valkey server."""
+    """`drivers.base.Driver` on one Redis or Valkey server, or on the primary that sentinels name."""
 
     def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:
         settings = RedisSettings.from_url(url)
-        super().__init__(Connections(settings), clock, aging, retention)
+        find = Sentinels(settings).primary if settings.sentinels else None
+        super().__init__(Connections(settings, find), clock, aging, retention)
         try:
             prepare(self._connections)
         except BaseException:

@@ -52,6 +52,7 @@ class Link:
                 if time.monotonic() >= deadline:
                     raise
         self._socket: Final[socket.socket] = self._connection._sock  # noqa: SLF001 - has no other name
+        self.settings: Final = settings
         self._timeout: Final = settings.timeout
         self._reader: Final = hiredis.Reader(protocolError=exceptions.InvalidResponse, replyError=_error)
         self._poll: Final = select.poll()

@@ -1,16 +1,20 @@
-"""What a `redis:`, `rediss:` or `unix:` URL says."""
+"""What a `redis:`, `rediss:` or `unix:` URL says, and those of a sentinel's or a cluster's servers."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from conveyor.drivers.redis.address import Address, addresses
 from conveyor.errors import ConfigError
 
 _FORM: Final = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
+_SENTINEL_FORM: Final = "redis+sentinel://host:26379,host:26379/service/0"
+_SENTINEL_PORT: Final = 26379
+_SECRET: Final = re.compile(r"(sentinel_password)=[^&]*")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TLS: Final = {
     "tls_ca": "the file with the certificates to trust",
@@ -18,7 +22,7 @@ _TLS: Final = {
     "tls_key": "the file with its key",
     "tls_verify": "true or false",
 }
-_OPTIONS: Final = ("db", "prefix", "timeout", *_TLS)
+_OPTIONS: Final = ("db", "prefix", "timeout", "sentinel_password", *_TLS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,11 @@ class RedisSettings:
     password: str | None = None
     prefix: str = "conveyor"
     """What the names of all keys begin with."""
+    sentinels: tuple[Address, ...] = ()
+    """Who knows where the primary is; empty where the URL says it."""
+    service: str = ""
+    """What sentinels call that primary."""
+    sentinel_password: str | None = None
     timeout: float = 5.0
     """Seconds to connect and to be answered before StoreUnavailable."""
     tls: bool = False
@@ -56,9 +65,13 @@ class RedisSettings:
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         if unknown := sorted(set(options) - set(_OPTIONS)):
             raise ConfigError(f"unknown option {unknown[0]!r} in {shown!r}; known are {', '.join(_OPTIONS)}")
-        tls = parts.scheme == "rediss"
+        tls = parts.scheme.startswith("rediss")
         if not tls and (given := sorted(set(options) & set(_TLS))):
             raise ConfigError(f"{given[0]} is given in {shown!r}, which is not encrypted; write rediss:// for TLS")
+        if parts.scheme.endswith("+sentinel"):
+            return cls._of_sentinels(parts, options, shown)
+        if "sentinel_password" in options:
+            raise ConfigError(f"sentinel_password is given in {shown!r}; only {_SENTINEL_FORM} has sentinels")
         is_socket = parts.scheme == "unix"
         if parts.fragment or (is_socket and (not parts.path.strip("/") or parts.hostname)):
             raise ConfigError(f"the store URL {shown!r} names no server; write {_FORM}")
@@ -68,16 +81,27 @@ class RedisSettings:
             port=_port(parts, shown),
             path=unquote(parts.path) if is_socket else "",
             db=_db(options.get("db"), "" if is_socket else parts.path, shown),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            prefix=_prefix(options.get("prefix", "conveyor"), shown),
-            timeout=_timeout(options.get("timeout", "5"), shown),
-            tls=tls,
-            tls_ca=_file(options, "tls_ca", shown),
-            tls_cert=_file(options, "tls_cert", shown),
-            tls_key=_file(options, "tls_key", shown),
-            tls_verify=_true_or_false(options.get("tls_verify", "true"), shown),
+            **_common(parts, options, shown),
         )
+
+    @classmethod
+    def _of_sentinels(cls, parts: SplitResult, options: dict[str, str], shown: str) -> RedisSettings:
+        service, _, db = parts.path.strip("/").partition("/")
+        sentinels = addresses(parts, _SENTINEL_PORT, shown, _SENTINEL_FORM)
+        if not service or parts.fragment:
+            raise ConfigError(f"the store URL {shown!r} names no service; write {_SENTINEL_FORM}")
+        return cls(
+            shown=shown,
+            sentinels=sentinels,
+            service=unquote(service),
+            sentinel_password=options.get("sentinel_password"),
+            db=_db(options.get("db"), db, shown),
+            **_common(parts, options, shown),
+        )
+
+    def at(self, address: Address) -> RedisSettings:
+        """The same, for the server at this address."""
+        return replace(self, host=address.host, port=address.port)
 
     @property
     def server(self) -> str:
@@ -85,12 +109,28 @@ class RedisSettings:
         return self.path or f"{self.host}:{self.port}"
 
 
+def _common(parts: SplitResult, options: dict[str, str], shown: str) -> dict[str, Any]:
+    """What every URL may say."""
+    return {
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "prefix": _prefix(options.get("prefix", "conveyor"), shown),
+        "timeout": _timeout(options.get("timeout", "5"), shown),
+        "tls": parts.scheme.startswith("rediss"),
+        "tls_ca": _file(options, "tls_ca", shown),
+        "tls_cert": _file(options, "tls_cert", shown),
+        "tls_key": _file(options, "tls_key", shown),
+        "tls_verify": _true_or_false(options.get("tls_verify", "true"), shown),
+    }
+
+
 def _shown(parts: SplitResult) -> str:
-    """The URL without its password."""
+    """The URL without its passwords."""
     before, at, after = parts.netloc.rpartition("@")
     user = before.partition(":")[0]
     host = f"{user}@{after}" if at and user else after
-    return f"{parts.scheme}://{host}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+    query = _SECRET.sub(r"\1=…", parts.query)
+    return f"{parts.scheme}://{host}{parts.path}" + (f"?{query}" if query else "")
 
 
 def _port(parts: SplitResult, shown: str) -> int:

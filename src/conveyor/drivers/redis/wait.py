@@ -77,12 +77,15 @@ class Wait(Part):
             self._listening.append(listener)
 
     def _idle_listener(self) -> Link | None:
-        """One that listened before, and has not been cut since."""
+        """One that listened before, has not been cut since, and leads to where the server still is."""
         while True:
             try:
                 listener = self._listening.pop()
             except IndexError:
                 return None
+            if listener.settings is not self._connections.settings:
+                listener.close()
+                continue
             try:
                 # What was said while nobody waited is no news: who waits looks first.
                 self._listen(listener, 0.0)
@@ -92,7 +95,7 @@ class Wait(Part):
                 return listener
 
     def _subscribed(self) -> Link:
-        listener = Link(self._connections.settings)
+        listener = self._connections.connect()
         listener.ask("SUBSCRIBE", f"{self._key}:wake")
         return listener
 
