@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 from uuid import UUID
 
 from conveyor import config
 from conveyor.aio import AsyncBridge
 from conveyor.callables import default_name
-from conveyor.codec import Codec, PlainCodec
+from conveyor.codec import Codec, PlainCodec, check_codec
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, InvalidValue
+from conveyor.events import Emits
 from conveyor.forks import after_fork, keep_for_ever
 from conveyor.handle import JobHandle
 from conveyor.ids import job_id
@@ -44,7 +45,7 @@ R = TypeVar("R")
 C = TypeVar("C", bound=Runs[Any])
 
 
-class Conveyor(Pushes, Timetable, Operations):
+class Conveyor(Pushes, Timetable, Emits, Operations):
     """Jobs, and the store they wait in. Making one opens nothing: the store is opened when it is first needed.
 
     Args:
@@ -86,7 +87,7 @@ class Conveyor(Pushes, Timetable, Operations):
     ) -> None:
         if type(payload_limit) is not int or payload_limit < 1:
             raise InvalidValue(f"payload_limit is {payload_limit!r}; give bytes as a whole number from 1 up")
-        self.codec: Final = PlainCodec() if codec is None else _check_codec(codec)
+        self.codec: Final = PlainCodec() if codec is None else check_codec(codec)
         self.payload_limit: Final = payload_limit
         self.retry: Final[RetryStrategy] = ExponentialBackoff() if retry is None else check_retry(retry)
         self.default_queue: Final = check_queue_name(queue)
@@ -250,6 +251,7 @@ class Conveyor(Pushes, Timetable, Operations):
         at_most_once: bool = False,
         lock: str | None = None,
         unique: Unique | None = None,
+        on: type | tuple[type, ...] | None = None,
     ) -> JobDecorator: ...
     def job(
         self,
@@ -265,6 +267,7 @@ class Conveyor(Pushes, Timetable, Operations):
         at_most_once: bool = False,
         lock: str | None = None,
         unique: Unique | None = None,
+        on: type | tuple[type, ...] | None = None,
     ) -> Any:
         """Register a job: a function, sync or async, or a class with `handle()` whose fields are its arguments.
 
@@ -284,6 +287,7 @@ class Conveyor(Pushes, Timetable, Operations):
             lock: of all jobs whose locks have one name, workers run one at a time; fields of the name are arguments,
                 as in `report:{user_id}`. See `Conveyor.lock`, which shares these names.
             unique: which jobs of it are in the way of a push, unless the push says otherwise.
+            on: the class of the events that it is pushed with, or several; see `emit`.
 
         Raises:
             InvalidValue: a setting breaks its rule, or this cannot be a job.
@@ -308,6 +312,8 @@ class Conveyor(Pushes, Timetable, Operations):
                 codec=self.codec,
                 payload_limit=self.payload_limit,
             )
+            if on is not None:
+                self.listeners.add_job(on, job_type)
             self._registry.add(job_type)
             if job_type.is_class:
                 return function
@@ -382,12 +388,6 @@ class Conveyor(Pushes, Timetable, Operations):
         keep_for_ever((self._driver, self._aio))
         self._driver = self._aio = None
         self._lock = threading.Lock()
-
-
-def _check_codec(codec: object) -> Codec:
-    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")):
-        raise InvalidValue(f"codec is {codec!r}; give a codec such as Signed(keys)")
-    return cast("Codec", codec)
 
 
 def _check_url(url: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 from conveyor.envelope import bound_to, checked_current, checked_keys, damaged, from_base64, opened, to_base64, utf8
 from conveyor.errors import ConfigError, InvalidValue, PayloadError
@@ -274,3 +274,14 @@ class Layers:
 
     def __repr__(self) -> str:
         return f"Layers({', '.join(map(repr, self._codecs))})"
+
+
+def check_codec(codec: object) -> Codec:
+    """`codec` itself, if it is one.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")):
+        raise InvalidValue(f"codec is {codec!r}; give a codec such as Signed(keys)")
+    return cast("Codec", codec)

@@ -39,6 +39,7 @@ INNER: Final = {
     "Conveyor.prepare",
     "Conveyor.aio",
     "Conveyor.is_rehearsed",
+    "Conveyor.listeners",
     "Conveyor.rehearsed",
     "JobHandle.is_rehearsed",
     "CurrentJob.follow_ups",

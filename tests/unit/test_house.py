@@ -19,7 +19,18 @@ PACKAGE = ROOT / "src" / "conveyor"
 
 MOST_PACKAGES = 10
 MOST_LINES = 400
-OPTIONAL = ("attr", "attrs", "click", "cryptography", "psutil", "pydantic", "rich", "watchfiles", "zstandard")
+OPTIONAL = (
+    "attr",
+    "attrs",
+    "blinker",
+    "click",
+    "cryptography",
+    "psutil",
+    "pydantic",
+    "rich",
+    "watchfiles",
+    "zstandard",
+)
 
 
 def core_requirements(distribution: str) -> set[str]:

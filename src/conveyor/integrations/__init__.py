@@ -1,0 +1,1 @@
+"""conveyor beside other libraries; nothing here is imported by itself."""
