@@ -52,9 +52,18 @@ def translate(error: BaseException, settings: RedisSettings) -> StoreError:
         return kind(message.format(**words))
     if isinstance(error, exceptions.ConnectionError | OSError):
         return StoreUnavailable(
-            f"cannot reach {settings.server}: {words['error']}; start the server or correct the URL"
+            f"cannot reach {settings.server}: {words['error']}; {_remedy(words['error'], settings)}"
         )
     return StoreError(f"{settings.server}: {words['error']}")
+
+
+def _remedy(said: str, settings: RedisSettings) -> str:
+    """What to do about a server that cannot be reached."""
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "correct the host in the store URL, or name the authority to trust with ?tls_ca="
+    if settings.tls and ("ALERT" in said or "EOF" in said):
+        return "it may ask for a certificate of ours (?tls_cert=, ?tls_key=), or speak no TLS (redis://)"
+    return "start the server or correct the URL" + ("" if settings.tls else " (rediss:// if it speaks TLS alone)")
 
 
 def _first_word(error: exceptions.ResponseError) -> str:
