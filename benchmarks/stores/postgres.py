@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import itertools
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +45,16 @@ SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 _COUNTERS: Final = """
 SELECT queue, priority, sum(ready), sum(delayed), sum(processing), sum(pushed), sum(popped), sum(completed)
   FROM conveyor.counter GROUP BY queue, priority ORDER BY queue, priority
+"""
+
+_LISTENER: Final = """
+import sys, time, psycopg
+connection, heard = psycopg.connect(sys.argv[1], autocommit=True), []
+connection.execute("LISTEN word")
+print("ready", flush=True)
+for _ in connection.notifies(stop_after=int(sys.argv[2])):
+    heard.append(time.time_ns())
+print(*heard, sep="\\n")
 """
 
 
@@ -157,6 +169,23 @@ class PostgresStore:
             return seconds
 
         return replay
+
+    def bare_latencies(self, pauses: Sequence[float]) -> Sequence[float]:
+        """By NOTIFY and LISTEN."""
+        with self.new() as url:
+            command = [sys.executable, "-c", _LISTENER, url, str(len(pauses))]
+            with (
+                subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener,
+                psycopg.connect(url, autocommit=True) as connection,
+            ):
+                assert listener.stdout is not None
+                listener.stdout.readline()
+                sent: list[int] = []
+                for pause in pauses:
+                    time.sleep(pause)
+                    sent.append(time.time_ns())
+                    connection.execute("NOTIFY word")
+                return [(int(line) - began) / 1e6 for began, line in zip(sent, listener.stdout, strict=True)]
 
     def fill(self, url: str, count: int) -> str:
         with using(url):
