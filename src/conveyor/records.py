@@ -104,6 +104,10 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """Only jobs pushed less than so many seconds ago are in its way."""
     on_conflict: OnConflict = OnConflict.IGNORE
     slot: Slot | None = None
+    attempt: int = 0
+    """How often it was claimed before a store lost it; here it goes on from there. Likewise the next two."""
+    failures: int = 0
+    crashes: int = 0
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -316,3 +316,28 @@ def test_text_comes_back_as_it_went_in(driver: Driver, text: str) -> None:
     assert one(driver, new.id).result == text
     assert driver.find(Filter(queues=(new.queue,), types=(new.type,))).jobs == [one(driver, new.id)]
     assert driver.counts([new.queue])[0].by_priority[500].completed == 1
+
+
+def test_a_job_that_a_store_has_lost_goes_on_counting_from_there(driver: Driver) -> None:
+    lost = a_job("a", attempt=4, failures=2, crashes=1, max_crashes=3)
+    later = a_job("a", attempt=1, run_at=START + 60 * SECOND)
+
+    assert driver.push([lost, later]) == [lost.id, later.id]
+
+    kept = one(driver, lost.id)
+    assert (kept.status, kept.attempt, kept.failures, kept.crashes) == (JobStatus.PENDING, 4, 2, 1)
+    assert one(driver, later.id).due_at == START + 60 * SECOND
+    claim = take_one(driver)
+    assert (claim.id, claim.attempt, claim.failures, claim.crashes) == (lost.id, 5, 2, 1)
+    assert driver.counts()[0].by_priority[500].delayed == 1
+
+
+def test_a_lost_job_that_is_kept_or_that_another_stands_for_is_not_stored(driver: Driver) -> None:
+    first = a_job("a", attempt=2, unique="u", slot=Slot("s", 1))
+    driver.push([first])
+    same_key, same_slot = a_job("a", attempt=1, unique="u"), a_job("a", attempt=1, slot=Slot("s", 1))
+
+    assert driver.push([first, same_key, same_slot]) == [first.id] * 3
+
+    assert driver.get([same_key.id, same_slot.id]) == [None, None]
+    assert driver.counts()[0].by_priority[500].pushed == 1

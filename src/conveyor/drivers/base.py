@@ -69,6 +69,8 @@ class Driver(Protocol):
         is.
         A job whose slot was taken before, under whatever id, is not stored; the id that took the slot is answered.
         Id, key and slot are tried in this order; a job that is not stored takes no slot, and no key from another.
+        One that a store has lost brings its `attempt`, `failures` and `crashes`, and goes on counting from there. Such
+        a one has no rule of uniqueness of its own.
         With `connection`, the caller's own open connection to the store, the jobs join its transaction: they exist
         exactly when the caller commits. A connection that this store cannot join raises InvalidValue.
         """

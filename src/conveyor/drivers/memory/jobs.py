@@ -57,6 +57,9 @@ class Jobs(Room):
             place=Place.DELAYED if due_at > now else Place.READY,
             expires_at=expires_at,
             unique=new.unique,
+            attempt=new.attempt,
+            failures=new.failures,
+            crashes=new.crashes,
         )
         state.add(job)
         state.counts(job).pushed += 1

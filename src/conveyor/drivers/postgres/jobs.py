@@ -42,6 +42,8 @@ class Jobs(Part):
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:
             return []
+        if connection is None and any(job.attempt for job in jobs):
+            return self._push_past(jobs)
         statement, parameters = self._pushing(jobs)
         if connection is not None:
             return _answered(jobs, statement, self._joining.run(connection, statement, parameters))
@@ -50,6 +52,13 @@ class Jobs(Part):
         if self._pushes % _FOLD_AFTER == 0:
             self._database.run("fold")
         return rows[0][0] if statement == "push_each" else [job.id for job in jobs]
+
+    def _push_past(self, jobs: Sequence[NewJob]) -> list[JobId]:
+        rows = [[*self._row(job), job.attempt, job.failures, job.crashes] for job in jobs]
+        parameters = {"jobs": to_json(rows), "now": self._now()}
+        while None in (ids := self._database.run("push_past", parameters)[0][0]):
+            pass
+        return ids
 
     async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
         if not jobs:

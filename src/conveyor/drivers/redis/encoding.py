@@ -95,6 +95,7 @@ def row(job: NewJob, queues: Names, types: Names, owner: int | None = None) -> t
         None if job.unique_until is Until.FINAL else job.unique_until,
         None if job.unique_ttl is None else micros(job.unique_ttl),
         job.on_conflict is OnConflict.REPLACE or None,
+        (job.attempt, job.failures, job.crashes) if job.attempt else None,
     )
     # fmt: on
     return head if more == _NOTHING else (*head, more)
@@ -103,7 +104,7 @@ def row(job: NewJob, queues: Names, types: Names, owner: int | None = None) -> t
 _PLAIN: Final = 3
 """The length of a row that says nothing but queue, type and level."""
 
-_NOTHING: Final = (None,) * 10
+_NOTHING: Final = (None,) * 11
 
 
 def plain(job: NewJob) -> tuple[Any, ...] | None:
@@ -115,6 +116,7 @@ def plain(job: NewJob) -> tuple[Any, ...] | None:
         or job.expires is not None
         or job.expires_at is not None
         or job.slot is not None
+        or job.attempt
     ):
         return None
     return job.queue, job.type, LEVELS[job.priority], job.id.bytes + body(job)

@@ -373,6 +373,8 @@ def _store(execute: Callable[..., sqlite3.Cursor], job: NewJob, row: _Row, tally
     if job.slot is not None and not execute(SQL["slot_take"], (job.slot.name, job.slot.at, job_id, now)).rowcount:
         execute(SQL["leave"], {"ended": to_json([[job_id]])})
         return JobId(UUID(execute(SQL["slot_owner"], (job.slot.name, job.slot.at)).fetchone()[0]))
+    if job.attempt:
+        execute(SQL["push_past"], (job_id, job.attempt, job.failures, job.crashes))
     tally.add(job.queue, job.priority, of_stage(stage))
     tally.add(job.queue, job.priority, counters.PUSHED)
     return job.id

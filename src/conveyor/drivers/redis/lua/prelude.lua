@@ -600,6 +600,10 @@ local function push(rows, queues, types, arguments, from, now, wanted)
                 local due, expires = moments_of(more, now)
                 local job = {id = id, level = level, queue = queue, type = number_of('types', kind, true), pushed = now,
                              sequence = next_sequence(), due = due, expires = expires, unique = unique, body = body}
+                if more[11] then
+                    local past = past_of(job)
+                    past[ATTEMPT], past[FAILURES], past[CRASHES] = unpack(more[11])
+                end
                 local loser = holder and load(holder)
                 if loser then
                     loser = read(holder, loser)
