@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from conveyor.handle import JobHandle
     from conveyor.health import Health, QueueHealth, WorkerHealth, WorkersHealth
     from conveyor.job import AsyncJob, Job
+    from conveyor.job_transaction import JobTransaction
     from conveyor.job_type import JobType
     from conveyor.leases import LeasedPayload
     from conveyor.locks import Lock
@@ -105,6 +106,7 @@ __all__ = [
     "JobPayload",
     "JobStatus",
     "JobTimeout",
+    "JobTransaction",
     "JobType",
     "Layers",
     "LeasedPayload",
@@ -195,6 +197,7 @@ _HOMES: Final = {
     "WorkersHealth": "conveyor.health",
     "AsyncJob": "conveyor.job",
     "Job": "conveyor.job",
+    "JobTransaction": "conveyor.job_transaction",
     "JobType": "conveyor.job_type",
     "LeasedPayload": "conveyor.leases",
     "Lock": "conveyor.locks",

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from conveyor.errors import InvalidValue, NoCurrentJob, StoreError
 from conveyor.failures import MAX_MESSAGE
 from conveyor.handle import JobHandle
+from conveyor.job_transaction import JobTransaction
 from conveyor.options import JobMetadata, JobOptions
 from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync, check_queue_name
 from conveyor.records import Claim, ClaimKey, JobId, NewJob, Progress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from conveyor.app import Conveyor
 
+C = TypeVar("C")
 R = TypeVar("R")
 
 PROGRESS_PAUSE: Final = 0.1
@@ -66,6 +68,7 @@ class CurrentJob:
 
     __slots__ = (
         "_app",
+        "_began_ns",
         "_claim",
         "_follow_ups",
         "_has_ended",
@@ -74,12 +77,14 @@ class CurrentJob:
         "_next_write",
         "_rate",
         "_token",
+        "_transaction",
         "_unwritten",
     )
 
-    def __init__(self, claim: Claim, app: Conveyor) -> None:
+    def __init__(self, claim: Claim, app: Conveyor, began_ns: int = 0) -> None:
         self._claim: Final = claim
         self._app: Final = app
+        self._began_ns: Final = began_ns
         self._follow_ups: list[NewJob] = []
         self._has_ended = False
         self._logger: LoggerAdapter[Logger] | None = None
@@ -87,6 +92,7 @@ class CurrentJob:
         self._next_write = 0.0
         self._rate: Rate | None = None
         self._token: Token[CurrentJob | None] | None = None
+        self._transaction: JobTransaction[Any] | None = None
         self._unwritten: Progress | None = None
 
     def __repr__(self) -> str:
@@ -149,10 +155,10 @@ class CurrentJob:
             PayloadError, UnknownJobType: as `Conveyor.push`.
             NoCurrentJob: this run is over, so there is no completion left to push with.
         """
-        if self._has_ended:
+        if self._has_ended or self.is_completed:
             raise NoCurrentJob(
-                f"job {self._claim.id} has ended, so nothing can be pushed with its completion; "
-                "push before it returns, or push on the application"
+                f"job {self._claim.id} has ended, so nothing can be pushed with its completion; push before it returns "
+                "(inside its transaction, if it has one), or push on the application"
             )
         if queue is not None:
             check_queue_name(queue)
@@ -166,6 +172,44 @@ class CurrentJob:
     def follow_ups(self) -> tuple[NewJob, ...]:
         """What was pushed so far; for the worker, which settles the run with it."""
         return tuple(self._follow_ups)
+
+    # ── its own transaction ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def transaction(self) -> JobTransaction[Any]: ...
+    @overload
+    def transaction(self, connection: C) -> JobTransaction[C]: ...
+    def transaction(self, connection: Any = None) -> JobTransaction[Any]:
+        """A block of work that is committed together with the job's completion: neither is there without the other.
+
+        `with current_job().transaction() as connection:` gives a `psycopg.Connection` to a PostgreSQL store's database,
+        in a transaction, or a `sqlite3.Connection` to the store's file; `async with` a `psycopg.AsyncConnection`.
+        When the block ends, the job is complete, and what its function does afterwards is no longer a part of it: let
+        the block be the last thing. When the block raises, all is rolled back, and the job fails as usual.
+
+        Args:
+            connection: your own, of any library that a push can join, in a transaction of yours: the job is completed
+                in it when the block ends, and you commit it, at once. An async one goes with `async with`.
+
+        Raises:
+            InvalidValue: the store cannot join this connection, or has no transactions; or the last block is not over.
+            NoCurrentJob: this run is over.
+            ClaimLost: at the end of the block: the job is somebody else's by now, and nothing was committed.
+        """
+        if self._has_ended:
+            raise NoCurrentJob(f"job {self._claim.id} has ended, so nothing can be committed with its completion")
+        if self._transaction is not None and self._transaction.is_open:
+            raise InvalidValue(
+                f"job {self._claim.id} is in a transaction already, and can be completed in one only; leave that first"
+            )
+        made = JobTransaction[Any](self._app, self._claim, self._began_ns, self._follow_ups, connection)
+        self._transaction = made
+        return made
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether a transaction of its own has completed it."""
+        return self._transaction is not None and self._transaction.is_completed
 
     # ── progress ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,12 +305,12 @@ class Rate:
         return (value - before) / (now - since) if now > since else None
 
 
-def running(claim: Claim, app: Conveyor) -> CurrentJob:
-    """Let the claim be the current job of a `with` block; for the worker, around each run.
+def running(claim: Claim, app: Conveyor, began_ns: int = 0) -> CurrentJob:
+    """Let the claim be the current job of a `with` block; for the worker, around each run, which began at that moment.
 
     On the way out the last progress is written, and the run takes no more follow-ups.
     """
-    return CurrentJob(claim, app)
+    return CurrentJob(claim, app, began_ns)
 
 
 @functools.cache

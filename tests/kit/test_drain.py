@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -229,6 +231,24 @@ def test_runs_are_measured_and_middleware_is_told(app: Conveyor) -> None:
 
     assert told.said == ["before", "after ValueError('no')", "dead"]
     assert figures.failed == 1
+
+
+def test_a_job_is_completed_in_a_transaction_of_the_application_s(app: Conveyor, kit: Kit) -> None:
+    @app.job("pack")
+    def pack() -> None:
+        with closing(sqlite3.connect(":memory:")) as connection, (done := current_job().transaction(connection)):
+            current_job().push(follow.call())
+            done.result = 7
+
+    @app.job("follow")
+    async def follow() -> None: ...
+
+    async def push() -> None:
+        await pack.options(connection=object()).apush()
+
+    asyncio.run(push())
+
+    assert told(kit.drain()) == [("pack", 1, "completed"), ("follow", 1, "completed")]
 
 
 # ── bad ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────

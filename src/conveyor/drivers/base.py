@@ -8,10 +8,9 @@ StoreFull when it has no room; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
-
-from msgspec.structs import replace
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Final, Protocol
 
 from conveyor.findings import DeadGroup, Finding
 from conveyor.measures import JobMetrics
@@ -28,7 +27,6 @@ from conveyor.records import (
     Page,
     Progress,
     QueueCounts,
-    Reason,
     ScheduleBook,
     ScheduleRecord,
     StoredJob,
@@ -80,6 +78,17 @@ class Driver(Protocol):
         """As `push` with a `connection`, which may be an async one too; that one's event loop is not blocked."""
         ...
 
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A transaction on a connection of its own, for the caller's work: the client library's connection.
+
+        It is committed when the block ends, and rolled back when that raises. A store without any raises InvalidValue.
+        """
+        ...
+
+    def atransaction(self) -> AbstractAsyncContextManager[Any]:
+        """As `transaction`, on an async connection."""
+        ...
+
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         """Take up to `limit` (at most STEP) ready jobs: each becomes processing, its attempt grows, its lease starts.
 
@@ -116,6 +125,17 @@ class Driver(Protocol):
         (PENDING) or fails (RETRYING) ends as CANCELLED instead. The jobs' own moves come before all follow-ups,
         which may carry their unique keys. `memory` is kept with jobs that end.
         """
+        ...
+
+    def settle_in(self, connection: object, outcome: Outcome) -> bool:
+        """As `settle` of one outcome in the transaction of `connection`: it counts exactly when the caller commits.
+
+        A connection that this store cannot join raises InvalidValue.
+        """
+        ...
+
+    async def asettle_in(self, connection: object, outcome: Outcome) -> bool:
+        """As `settle_in`, on async connections too."""
         ...
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
@@ -315,41 +335,3 @@ class Driver(Protocol):
     def close(self) -> None:
         """Let go of connections and files. Safe to call twice. A closed driver raises StoreUnavailable."""
         ...
-
-
-def grouped(jobs: Iterable[StoredJob]) -> list[DeadGroup]:
-    """The answer of `dead_groups` when these dead letters met the filter."""
-    groups: dict[tuple[str, str, Reason, str, str], DeadGroup] = {}
-    for job in jobs:
-        last = job.errors[-1] if job.errors else None
-        key = (
-            job.queue,
-            job.type,
-            job.reason or Reason.FAILED,
-            last.error_type if last else "",
-            last.fingerprint if last else "",
-        )
-        ended = job.finished_at or 0
-        known = groups.get(key)
-        if known is None:
-            queue, type, reason, error_type, fingerprint = key
-            groups[key] = DeadGroup(
-                queue=queue,
-                type=type,
-                reason=reason,
-                error_type=error_type,
-                fingerprint=fingerprint,
-                count=1,
-                first=ended,
-                last=ended,
-                newest=job.id,
-            )
-        else:
-            groups[key] = replace(
-                known,
-                count=known.count + 1,
-                first=min(known.first, ended),
-                last=max(known.last, ended),
-                newest=max(known.newest, job.id),
-            )
-    return sorted(groups.values(), key=lambda group: (-group.count, -group.last))

@@ -8,7 +8,7 @@ from typing import Final
 from conveyor.drivers.memory import MemoryDriver
 from conveyor.drivers.memory.state import State
 from conveyor.priority import Aging
-from conveyor.records import JobId, NewJob
+from conveyor.records import JobId, NewJob, Outcome
 from conveyor.retention import Retention
 from conveyor.times import Clock
 
@@ -31,6 +31,10 @@ class KitStore(MemoryDriver):
         if connection is not None:
             self.joined.update(ids)
         return ids
+
+    def settle_in(self, connection: object, outcome: Outcome) -> bool:
+        del connection
+        return self.settle([outcome])[0]
 
     def close(self) -> None:
         """Nothing: the application under test may close its store, and what is in it is still to be looked at."""

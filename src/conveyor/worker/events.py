@@ -120,6 +120,19 @@ def forgotten(outcomes: Sequence[Outcome]) -> None:
     )
 
 
+def came_late(outcome: Outcome) -> None:
+    """A run went on after its own transaction had completed the job."""
+    failure = outcome.failure
+    logger.warning(
+        "%s was completed by its own transaction before %s",
+        _name(outcome.claim),
+        "it returned, so what it returned is not kept; set result on the transaction"
+        if failure is None
+        else f"it raised {failure.error_type}: {failure.message}; so that changes nothing",
+        extra=_fields(outcome.claim, "came_late"),
+    )
+
+
 def lost(claim: Claim) -> None:
     """A claim that waited here too long: not run, for somebody else may have the job."""
     logger.warning(

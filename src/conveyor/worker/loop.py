@@ -215,7 +215,7 @@ class LoopRunner:
         is_read = False
         lock = ""
         begun: list[Middleware] = []
-        with running(claim, bench.app) as current:
+        with running(claim, bench.app, began) as current:
             try:
                 bench.slots.step(slot)
                 call = plan.load(claim.payload)
@@ -247,6 +247,8 @@ class LoopRunner:
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         else:
             outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        if current.is_completed:
+            bench.settler.completed_already(outcome)
         if claim.max_crashes == 1:
             await asyncio.to_thread(bench.end, slot, outcome, since)
         else:

@@ -171,7 +171,7 @@ class Runner:
         lock = ""
         resident = self._gauge.begin(since) if since >= self._gauge.due else 0
         begun: list[Middleware] = []
-        with running(claim, bench.app) as current:
+        with running(claim, bench.app, began) as current:
             try:
                 guard.begin(claim, since, until)
                 try:
@@ -201,6 +201,8 @@ class Runner:
             outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         else:
             outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+        if current.is_completed:
+            bench.settler.completed_already(outcome)
         if resident:
             outcome = replace(outcome, memory=self._gauge.end(resident))
         bench.end(self._slot, outcome, since)

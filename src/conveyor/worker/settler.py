@@ -72,6 +72,7 @@ class Settler:
         self._batch: Sequence[Outcome] = ()
         self._refused: list[tuple[Outcome, bool]] = []
         self._awaited: dict[ClaimKey, threading.Event] = {}
+        self._completed_already: Final[set[ClaimKey]] = set()
         self._wake = threading.Event()
         self._asleep = False
         self._urgent = False
@@ -107,6 +108,10 @@ class Settler:
         if self._asleep:
             self._asleep = False
             self._wake.set()
+
+    def completed_already(self, outcome: Outcome) -> None:
+        """The run has completed its job in a transaction of its own: should the store refuse this, that is why."""
+        self._completed_already.add(ClaimKey(outcome.claim.id, outcome.claim.attempt))
 
     def flush(self) -> None:
         """Nothing else runs: what has ended need not wait for company."""
@@ -182,10 +187,26 @@ class Settler:
                 return
             else:
                 self._store.succeeded()
+                if self._completed_already:
+                    batch, held = self._with_own(batch, held)
                 self._note(batch, held, again=again)
                 if self._teller is not None:
                     self._teller.tell_all(batch, held)
                 return
+
+    def _with_own(self, batch: list[Outcome], held: Sequence[bool]) -> tuple[list[Outcome], list[bool]]:
+        """What holds, where jobs have completed themselves in a transaction: how a run ended is no matter."""
+        told: list[Outcome] = []
+        holds: list[bool] = []
+        for outcome, is_held in zip(batch, held, strict=True):
+            key = ClaimKey(outcome.claim.id, outcome.claim.attempt)
+            is_own = key in self._completed_already and not is_held
+            self._completed_already.discard(key)
+            if is_own and (outcome.failure is not None or outcome.result is not None):
+                events.came_late(outcome)
+            told.append(_success(outcome) if is_own else outcome)
+            holds.append(is_held or is_own)
+        return told, holds
 
     def _note(self, batch: list[Outcome], held: Sequence[bool], *, again: bool) -> None:
         """What the store has answered: into the log, the metrics and the estimates."""
@@ -262,6 +283,13 @@ class Settler:
                 self._measured.put_back(metrics)
             else:
                 self._metrics_store.succeeded()
+
+
+def _success(outcome: Outcome) -> Outcome:
+    """What became of the job that has completed itself, however its run went on."""
+    return lifecycle.after_success(
+        outcome.claim, None, started_at=outcome.started_at, ended_at=outcome.ended_at, follow_ups=outcome.follow_ups
+    )
 
 
 def _buried(outcome: Outcome, error: Exception) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from conveyor.drivers.base import STEP
+from conveyor.drivers.joining.nothing import JoinsNothing
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState, State
@@ -16,7 +17,7 @@ from conveyor.times import SECOND
 from conveyor.unique import OnConflict
 
 
-class Jobs(Room):
+class Jobs(Room, JoinsNothing):
     """See `drivers.base.Driver` for what each method promises."""
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
@@ -77,9 +78,6 @@ class Jobs(Room):
             job.place = Place.DELAYED if job.due_at > now else Place.READY
             job.note = None
         state.queue(job.queue).last_activity = now
-
-    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
-        return self.push(jobs, connection=connection)
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         with self._step() as (state, now):

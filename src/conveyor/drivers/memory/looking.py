@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from conveyor.drivers.base import STEP, grouped
+from conveyor.drivers.base import STEP
 from conveyor.drivers.memory.entry import Entry, Place
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import QueueState
-from conveyor.findings import DeadGroup
+from conveyor.findings import DeadGroup, grouped
 from conveyor.records import Filter, JobId, Page, QueueCounts, StoredJob
 
 

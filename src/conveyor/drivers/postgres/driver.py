@@ -28,3 +28,4 @@ class PostgresDriver(Jobs, Time, Wait, Look, People, Shared, Schedules, Diagnosi
     def close(self) -> None:
         self._database.close()
         self._close_listeners()
+        self._lending.close()

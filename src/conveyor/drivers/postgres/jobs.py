@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from itertools import starmap
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import psycopg
+from psycopg.rows import TupleRow
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.database import Database, Rows
 from conveyor.drivers.postgres.joining import Joining
+from conveyor.drivers.postgres.lending import Lending
 from conveyor.drivers.postgres.part import Part, micros, to_json
 from conveyor.priority import Aging
 from conveyor.records import (
@@ -38,6 +42,7 @@ class Jobs(Part):
         super().__init__(database, clock, aging, retention)
         self._pushes = 0
         self._joining: Final = Joining(database)
+        self._lending: Final = Lending(database.settings)
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:
@@ -139,36 +144,52 @@ class Jobs(Part):
             claim = outcome.claim
             first.setdefault((claim.id.int, claim.attempt, claim.queue, claim.priority), position)
         chosen = outcomes if len(first) == len(outcomes) else [outcomes[position] for position in first.values()]
-        if all(
-            o.status is JobStatus.COMPLETED and o.note is None and o.failure is None and not o.follow_ups
-            for o in chosen
-        ):
-            rows = self._complete(chosen)
-        else:
-            rows = self._settle(chosen)
-        answers = _held(rows, len(chosen))
+        answers = _held(self._database.run(*self._settling(chosen)), len(chosen))
         if chosen is outcomes:
             return answers
         held = dict(zip(first.values(), answers, strict=True))
         return [held.get(position, False) for position in range(len(outcomes))]
 
-    def _complete(self, outcomes: Sequence[Outcome]) -> list[tuple[Any, ...]]:
-        # fmt: off
-        ended = [(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority, o.started_at, o.result, o.memory)
-                 for o in outcomes]
-        # fmt: on
-        return self._database.run("complete", {"outcomes": to_json(ended), "now": self._now()})
+    def settle_in(self, connection: object, outcome: Outcome) -> bool:
+        return bool(self._joining.run(connection, *self._settling([outcome])))
 
-    def _settle(self, outcomes: Sequence[Outcome]) -> list[tuple[Any, ...]]:
+    async def asettle_in(self, connection: object, outcome: Outcome) -> bool:
+        return bool(await self._joining.arun(connection, *self._settling([outcome])))
+
+    @contextmanager
+    def transaction(self) -> Generator[psycopg.Connection[TupleRow]]:
+        self._database.check_open()
+        with self._lending.transaction() as connection:
+            self._joining.know(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncGenerator[psycopg.AsyncConnection[TupleRow]]:
+        self._database.check_open()
+        async with self._lending.atransaction() as connection:
+            self._joining.know(connection)
+            yield connection
+
+    def _settling(self, outcomes: Sequence[Outcome]) -> tuple[str, dict[str, Any]]:
+        """The statement that settles these outcomes, and its parameters."""
+        now = self._now()
+        if all(
+            o.status is JobStatus.COMPLETED and o.note is None and o.failure is None and not o.follow_ups
+            for o in outcomes
+        ):
+            # fmt: off
+            ended = [(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority, o.started_at, o.result, o.memory)
+                     for o in outcomes]
+            # fmt: on
+            return "complete", {"outcomes": to_json(ended), "now": now}
         follow_ups = [
             (place, self._row(job)) for place, outcome in enumerate(outcomes, 1) for job in outcome.follow_ups
         ]
-        parameters = {
+        return "settle", {
             "outcomes": to_json([self._ended(outcome) for outcome in outcomes]),
             "follow_ups": to_json(follow_ups) if follow_ups else None,
-            "now": self._now(),
+            "now": now,
         }
-        return self._database.run("settle", parameters)
 
     def _ended(self, outcome: Outcome) -> list[Any]:
         """The outcome as migrations/0005.sql wants it."""

@@ -72,6 +72,10 @@ class Joining:
                 await cursor.execute(self._database.statement(statement), parameters)
                 return await cursor.fetchall()
 
+    def know(self, connection: object) -> None:
+        """This one is to our server: no need to ask."""
+        self._known.add(connection)
+
     def _server(self) -> tuple[Any, ...]:
         return self._database.run("server")[0]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP
+from conveyor.drivers.joining.nothing import JoinsNothing
 from conveyor.drivers.redis.encoding import claims_in, ids_in, joined, keys_of, micros, plain, pushed, settled
 from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
@@ -20,7 +21,7 @@ _CANCELLED: Final = {
 }
 
 
-class Jobs(Part):
+class Jobs(Part, JoinsNothing):
     """The operations on jobs; their promises stand in `drivers/base.py`."""
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
@@ -36,9 +37,6 @@ class Jobs(Part):
         script, table, bodies = pushed(jobs)
         answer = self._run(script, table, *bodies)
         return [job.id for job in jobs] if answer is None else ids_in(answer)
-
-    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
-        return self.push(jobs, connection=connection)
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         arguments = (max(0, min(limit, STEP)), micros(lease), worker, self._offsets, *queues)

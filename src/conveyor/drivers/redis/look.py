@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from conveyor.drivers.base import STEP, grouped
+from conveyor.drivers.base import STEP
 from conveyor.drivers.redis.encoding import PRIORITIES, joined
 from conveyor.drivers.redis.filters import meets
 from conveyor.drivers.redis.part import Part
 from conveyor.drivers.redis.records import all_stored
-from conveyor.findings import DeadGroup
+from conveyor.findings import DeadGroup, grouped
 from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts, StoredJob
 
 _CHUNK: Final = 500

@@ -137,6 +137,10 @@ class Database:
         except sqlite3.Error as error:
             raise self.translate(error) from error
 
+    def connect(self) -> sqlite3.Connection:
+        """A connection beside the two."""
+        return self._connect(create=False)
+
     def check_open(self) -> None:
         """Raise StoreUnavailable when the database is closed."""
         self._open_writer()

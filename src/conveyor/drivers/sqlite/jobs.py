@@ -6,6 +6,7 @@ import operator
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,11 +15,12 @@ import msgspec
 from conveyor.drivers.base import MAX_ERRORS, STEP
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally, of_stage
-from conveyor.drivers.sqlite.joining import ajoin, join
+from conveyor.drivers.sqlite.joining import ajoin, join, lent
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.unique import has_rule, stand_in
 from conveyor.drivers.sqlite.unreadable import set_apart
+from conveyor.errors import InvalidValue
 from conveyor.measures import Memory
 from conveyor.records import CancelAnswer, Claim, ClaimKey, Failure, JobId, JobStatus, NewJob, Outcome, Reason
 from conveyor.times import moment
@@ -126,8 +128,24 @@ class Jobs(Part):
         return self._database.write(lengthen, hurry=False)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        if not outcomes:
-            return []
+        return self._database.write(self._settling(outcomes), hurry=False) if outcomes else []
+
+    def settle_in(self, connection: object, outcome: Outcome) -> bool:
+        return join(connection, self._database, self._settling([outcome]))[0]
+
+    async def asettle_in(self, connection: object, outcome: Outcome) -> bool:
+        return (await ajoin(connection, self._database, self._settling([outcome])))[0]
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return lent(self._database)
+
+    def atransaction(self) -> AbstractAsyncContextManager[object]:
+        raise InvalidValue(
+            "an SQLite store has no async transactions of its own; give one of yours: transaction(connection=…)"
+        )
+
+    def _settling(self, outcomes: Sequence[Outcome]) -> Callable[[sqlite3.Connection | sqlite3.Cursor], list[bool]]:
+        """What settles the outcomes in a transaction that is open."""
         keys = to_json([(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority) for o in outcomes])
         now = self._clock()
         # As if every claim held, as nearly all do: whatever can be done before the lock is taken keeps nobody waiting.
@@ -138,7 +156,7 @@ class Jobs(Part):
         # A claim named twice holds for its first outcome only. (A UUID's own hash is Python code, and slow.)
         are_distinct = len({outcome.claim.id.int for outcome in outcomes}) == len(outcomes)
 
-        def end(writer: sqlite3.Connection) -> list[bool]:
+        def end(writer: sqlite3.Connection | sqlite3.Cursor) -> list[bool]:
             held, ended = [True] * len(outcomes), ending
             holding = dict(_Pairs.decode(writer.execute(SQL["holding"], {"claims": keys}).fetchone()[0]))
             if len(holding) < len(outcomes) or not are_distinct or any(holding.values()):
@@ -149,7 +167,7 @@ class Jobs(Part):
             ended.tally.write(writer.execute, now if True in held else None)
             return held
 
-        return self._database.write(end, hurry=False)
+        return end
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 from conveyor.drivers.joining import abare, bare, comes_from
@@ -38,6 +38,29 @@ async def ajoin(connection: object, database: Database, work: Callable[[sqlite3.
         raise is_closed(connection)
     done: T = await found._execute(_join, connection, found._conn, database, work)  # noqa: SLF001 - likewise
     return done
+
+
+@contextmanager
+def lent(database: Database) -> Generator[sqlite3.Connection]:
+    """A transaction on a connection of its own: committed when the block ends, rolled back when that raises.
+
+    Nobody else writes meanwhile: it begins as one that writes, for one that begins to write later may be refused.
+
+    Raises:
+        StoreUnavailable: other writers did not make room in time, or the database is closed.
+    """
+    database.check_open()
+    try:
+        connection = database.connect()
+    except sqlite3.Error as error:
+        raise database.translate(error) from error
+    with closing(connection):
+        try:
+            database.patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+        except sqlite3.Error as error:
+            raise database.translate(error) from error
+        with connection:
+            yield connection
 
 
 def _join(connection: object, found: sqlite3.Connection, database: Database, work: Callable[[sqlite3.Cursor], T]) -> T:
