@@ -26,6 +26,7 @@ MADE_FOR_THEM: Final = {
     "AsyncJob",
     "JobHandle",
     "CurrentJob",
+    "JobTransaction",
     "Queue",
     "LeasedPayload",
     "Schedules",

@@ -79,6 +79,7 @@ class Reader:
         self._terminals = terminals
         self._names = names
         self._session: Session | None = None
+        self._has_database = False
         self._unused: dict[str, str] = {}
 
     def read(self, block: Block) -> None:
@@ -92,7 +93,7 @@ class Reader:
         elif block.language in ("python", "pycon"):
             if self._session is None:
                 self._session = Session(self._home, self._directory)
-            self._session.run(block, _with_server(self._names.real(block.text)))
+            self._session.run(block, self._with_server(self._names.real(block.text)))
         elif block.language == "console" and block.title:
             self._terminals.go_on(block.title, block.text, block.where)
         elif block.language == "console":
@@ -114,31 +115,29 @@ class Reader:
             session, self._session = self._session, None
             session.close()
 
+    def _with_server(self, code: str) -> str:
+        """The code with a server that is there, and an empty database for this page."""
+        if "db.example" not in code:
+            return code
+        server = postgres.server()
+        if not self._has_database:
+            server.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+            if not server.execute("SELECT rolname FROM pg_roles WHERE rolname = 'shop'"):
+                server.execute("CREATE ROLE shop LOGIN")
+            server.execute("CREATE DATABASE shop OWNER shop")
+            self._has_database = True
+        place = server.directory
+        return code.replace("@db.example/shop", f"@/shop?host={place}").replace('"db.example"', f'"{place}"')
+
     def _write(self, block: Block) -> None:
         file = self._directory / block.title
         if file.exists() and file.suffix == ".py":
             # What has been imported does not change.
             self.close()
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_with_server(block.text), encoding="utf-8")
+        file.write_text(self._with_server(block.text), encoding="utf-8")
         if file.name != "conveyor.toml":
             self._unused[block.title] = block.where
-
-
-def _shop() -> Path:
-    """Where the server is."""
-    server = postgres.server()
-    if not server.execute("SELECT rolname FROM pg_roles WHERE rolname = 'shop'"):
-        server.execute("CREATE ROLE shop LOGIN")
-        server.execute("CREATE DATABASE shop OWNER shop")
-    return server.directory
-
-
-def _with_server(code: str) -> str:
-    """The code with a server that is there."""
-    if "db.example" not in code:
-        return code
-    return code.replace("@db.example/shop", f"@/shop?host={_shop()}").replace('"db.example"', f'"{_shop()}"')
 
 
 @contextmanager
