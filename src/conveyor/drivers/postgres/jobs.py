@@ -61,9 +61,11 @@ class Jobs(Part):
     def _push_past(self, jobs: Sequence[NewJob]) -> list[JobId]:
         rows = [[*self._row(job), job.attempt, job.failures, job.crashes] for job in jobs]
         parameters = {"jobs": to_json(rows), "now": self._now()}
-        while None in (ids := self._database.run("push_past", parameters)[0][0]):
-            pass
-        return ids
+        while True:
+            ids: list[JobId | None] = self._database.run("push_past", parameters)[0][0]
+            stand = [id for id in ids if id is not None]
+            if len(stand) == len(ids):
+                return stand
 
     async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
         if not jobs:
