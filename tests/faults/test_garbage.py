@@ -17,6 +17,8 @@ import conveyor
 from conveyor import JobStatus, Reason
 from conveyor.ids import new_id
 from conveyor.records import NewJob
+from tests import servers
+from tests.contract.damage import DAMAGE, Hand
 from tests.worker import jobs
 from tests.worker.tree import Bench
 
@@ -51,6 +53,24 @@ def test_a_raw_garbage_job_goes_to_the_dead_letters_with_its_bytes_and_the_other
     kept = job.payload if column == "payload" else job.options
     bytes_of = GARBAGE[kind]
     assert (bytes_of.hex().upper() if kind == "no UTF-8" else bytes_of.decode()) in kept
+
+
+@pytest.mark.stores("valkey")
+def test_damaged_records_on_a_server_go_to_the_dead_letters_with_their_bytes_and_the_others_run(bench: Bench) -> None:
+    fine = bench.push(*(jobs.add.call(number, 1) for number in range(40)))
+    damaged = bench.push(*(jobs.add.call(number, 2) for number in range(len(DAMAGE))))
+    fine += bench.push(*(jobs.add.call(number, 3) for number in range(40)))
+    with servers.valkey().client() as client:
+        hand = Hand(client, bench.url.partition("prefix=")[2])
+        left = {id: hand.damage(id, kind) for id, kind in zip(damaged, DAMAGE, strict=True)}
+
+    tree = bench.burst(processes=2)
+
+    assert {job.status for job in bench.ended(*fine)} == {JobStatus.COMPLETED}
+    dead = bench.ended(*damaged)
+    assert {(job.status, job.reason) for job in dead} == {(JobStatus.FAILED, Reason.UNREADABLE)}
+    assert all(left[job.id].hex().upper().endswith(job.payload) for job in dead)
+    assert "Traceback" not in tree.said
 
 
 class Bomb:

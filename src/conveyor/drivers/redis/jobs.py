@@ -7,7 +7,7 @@ from typing import Final
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.joining.nothing import JoinsNothing
-from conveyor.drivers.redis.encoding import claims_in, ids_in, joined, keys_of, micros, plain, pushed, settled
+from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, plain, pushed, settled
 from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
@@ -43,7 +43,7 @@ class Jobs(Part, JoinsNothing):
         # Nothing is no answer: so much was past its expiry that burying it took all of this step.
         while (answer := self._run("claim", *arguments)) is None:
             pass
-        return claims_in(answer)
+        return self._claims(answer)
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
         if not claims:

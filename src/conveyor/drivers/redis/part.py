@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from conveyor.drivers.redis.connections import Connections
-from conveyor.drivers.redis.encoding import pack
+from conveyor.drivers.redis.encoding import claims_in, joined, pack
+from conveyor.drivers.redis.records import all_stored, claim_of, is_damaged
 from conveyor.priority import Aging
+from conveyor.records import Claim, JobId, JobStatus
 from conveyor.retention import Retention
 from conveyor.times import Clock, system_clock
 
@@ -26,3 +30,22 @@ class Part:
         """Run a script at the present moment."""
         now = "" if self._clock is None else self._clock()
         return self._connections.run(name, self._key, now, *arguments)
+
+    def _claims(self, answer: tuple[bytes, bytes]) -> list[Claim]:
+        """The claims of such an answer; those of which the body cannot be read become dead letters instead."""
+        ids, claims = answer
+        try:
+            return claims_in(claims)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            pass
+        readable: list[Claim] = []
+        damaged: list[JobId] = []
+        for job in all_stored(self._run("get", ids)):
+            if job is None or job.status is not JobStatus.PROCESSING:
+                continue
+            if is_damaged(job):
+                damaged.append(job.id)
+            else:
+                readable.append(claim_of(job))
+        self._run("set_apart", joined(damaged))
+        return readable

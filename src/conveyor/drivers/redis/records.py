@@ -11,7 +11,8 @@ import msgspec
 
 from conveyor.drivers.redis.encoding import PRIORITIES
 from conveyor.measures import Memory
-from conveyor.records import Failure, JobId, JobStatus, Reason, StoredJob
+from conveyor.priority import Priority
+from conveyor.records import Claim, Failure, JobId, JobStatus, Reason, StoredJob
 
 _HAS_DUE, _HAS_EXPIRY, _HAS_KEY, _HAS_PAST, _RETRYING = 4, 8, 16, 32, 64
 
@@ -26,6 +27,14 @@ _ENDED: Final = {
     "F": JobStatus.FAILED,
     "E": JobStatus.EXPIRED,
 }
+
+_WAITING: Final = frozenset("RDH")
+
+DAMAGED: Final = "what is stored of this job is damaged; its bytes are kept as hexadecimal digits"
+"""As in lua/prelude.lua."""
+
+_UNKNOWN: Final = "unknown"
+"""The queue or the type of a record that does not tell."""
 
 _Text = str | bool
 """`False` where there is none."""
@@ -48,7 +57,50 @@ Names = Mapping[bytes, str]
 
 
 def stored(id: bytes, record: bytes, running: bytes | None, lease: bytes | None, names: Names) -> StoredJob:
-    """The job, from what get.lua answers of it."""
+    """The job, from what get.lua answers of it. What cannot be read looks as after a claim of it."""
+    try:
+        return _stored(id, record, running, lease, names)
+    except (msgspec.MsgspecError, struct.error, LookupError, ValueError, TypeError):
+        return _damaged(id, record, running, names)
+
+
+def is_damaged(job: StoredJob) -> bool:
+    """Whether a running job cannot be read."""
+    return job.reason is Reason.UNREADABLE
+
+
+def claim_of(job: StoredJob) -> Claim:
+    """The claim that holds a running job."""
+    return Claim(
+        job.id, job.attempt, job.type, job.queue, job.priority, job.payload, job.options, job.failures, job.crashes,
+        job.max_crashes, job.pushed_at, job.due_at,
+    )  # fmt: skip
+
+
+def _damaged(id: bytes, record: bytes, running: bytes | None, names: Names) -> StoredJob:
+    attempt = int.from_bytes(running[:4]) if running else 0
+    pushed_at = int.from_bytes(id[:6]) * 1000
+    failure = Failure(attempt=attempt, reason=Reason.UNREADABLE, error_type="", message=DAMAGED, ended_at=pushed_at)
+    return StoredJob(
+        id=JobId(UUID(bytes=id)),
+        queue=names.get(b"queues:%d" % int.from_bytes(record[2:5])) or _UNKNOWN,
+        type=names.get(b"types:%d" % int.from_bytes(record[5:8])) or _UNKNOWN,
+        status=JobStatus.PROCESSING if running else JobStatus.FAILED,
+        priority=Priority.NORMAL.value,
+        payload=record.hex().upper(),
+        options="",
+        attempt=attempt,
+        failures=0,
+        crashes=0,
+        max_crashes=3,
+        pushed_at=pushed_at,
+        due_at=pushed_at,
+        reason=Reason.UNREADABLE,
+        errors=(failure,),
+    )
+
+
+def _stored(id: bytes, record: bytes, running: bytes | None, lease: bytes | None, names: Names) -> StoredJob:
     stage, flags = chr(record[0]), record[1]
     pushed_at = int.from_bytes(record[8:15])
     at = _HEAD
@@ -74,8 +126,8 @@ def stored(id: bytes, record: bytes, running: bytes | None, lease: bytes | None,
         worker = running[_RUNNING:].decode()
     return StoredJob(
         id=JobId(UUID(bytes=id)),
-        queue=names[b"queues:%d" % int.from_bytes(record[2:5])],
-        type=names[b"types:%d" % int.from_bytes(record[5:8])],
+        queue=_named(names, b"queues:%d" % int.from_bytes(record[2:5])),
+        type=_named(names, b"types:%d" % int.from_bytes(record[5:8])),
         status=status,
         priority=PRIORITIES[flags & 3],
         payload=payload,
@@ -112,9 +164,17 @@ def all_stored(answer: Any) -> list[StoredJob | None]:
     ]
 
 
+def _named(names: Names, key: bytes) -> str:
+    if not (name := names[key]):
+        raise KeyError(key)
+    return name
+
+
 def _status(stage: str, flags: int) -> JobStatus:
     if ended := _ENDED.get(stage):
         return ended
+    if stage not in _WAITING:
+        raise ValueError(stage)
     return JobStatus.RETRYING if flags & _RETRYING else JobStatus.PENDING
 
 

@@ -24,10 +24,11 @@ _MAKES_ROOM: Final = frozenset(
         "clear",
         "extend",
         "forget",
+        "lapsed",
         "leave",
         "look",
     }
-    | {"pause", "resume", "settle", "tend", "write_progress"}
+    | {"pause", "resume", "set_apart", "settle", "tend", "write_progress"}
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from conveyor.drivers.base import STEP
-from conveyor.drivers.redis.encoding import claims_in, micros, pack
+from conveyor.drivers.redis.encoding import micros, pack
 from conveyor.drivers.redis.part import Part
 from conveyor.records import Claim, Tended
 from conveyor.retention import METRICS_KEPT
@@ -38,10 +38,10 @@ class Time(Part):
         )
 
     def lapsed(self, limit: int) -> list[Claim]:
-        return claims_in(self._run("lapsed", max(0, limit)))
+        return self._claims(self._run("lapsed", max(0, limit)))
 
     def held_by(self, workers: Sequence[str]) -> list[Claim]:
-        return claims_in(self._run("held_by", *workers))
+        return self._claims(self._run("held_by", *workers))
 
 
 def _age(seconds: float | None) -> int | None:

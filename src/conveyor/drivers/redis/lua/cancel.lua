@@ -7,7 +7,8 @@ reserve(#ids)
 for place, id in ipairs(ids) do
     local record = load(id)
     local running = record and call('HGET', B .. ':running', id)
-    if not record then
+    local job = record and readable(id, record)
+    if not job then
         answer[place] = 'u'
     elseif running then
         local attempt, started, order, _, worker = read_running(running)
@@ -15,8 +16,7 @@ for place, id in ipairs(ids) do
         call('SADD', B .. ':cancels', id)
         answer[place] = 'r'
     else
-        local job = read(id, record)
-        if job.stage == READY or job.stage == DELAYED or job.stage == HELD then
+        if waits(job) then
             leave(job)
             past_of(job)[NOTE] = false
             conclude(job, CANCELLED, now)

@@ -6,30 +6,45 @@ local queue = number_of('queues', ARGV[2])
 if not queue then return 0 end
 local done = 0
 
-local function drop(ids)
-    for _, id in ipairs(ids) do
-        local record = load(id)
-        if record then
-            local job = read(id, record)
-            leave(job)
-            free_key(job)
-            delete(job)
+-- Answers whether its entry went with the job.
+local function drop(id)
+    local record = load(id)
+    local job = record and readable(id, record)
+    done = done + 1
+    if job and waits(job) then
+        leave(job)
+        free_key(job)
+        delete(job)
+        return true
+    end
+    if record and not job then delete({id = id}) end
+end
+
+local function drop_all(key, counter)
+    for _, member in ipairs(call('ZRANGE', key, 0, STEP - done - 1)) do
+        if not drop(id_of(member)) then
+            call('ZREM', key, member)
+            count(queue, USUAL, counter, -1)
         end
-        done = done + 1
     end
 end
 
-local function members(key)
-    local ids = {}
-    for place, member in ipairs(call('ZRANGE', key, 0, STEP - done - 1)) do ids[place] = id_of(member) end
-    return ids
+local _, sources = coming(queue, STEP, {0, 0, 0, 0})
+for _, source in ipairs(sources) do
+    for place = 1, source.taken do
+        if source.entries then
+            local entry = source.entries[place]
+            if not drop(entry[2][2]) then call('XDEL', source.key, entry[1]) end
+        else
+            local member = source.members[2 * place - 1]
+            if not drop(id_of(member)) then call('ZREM', source.key, member) end
+        end
+    end
 end
-
-drop((coming(queue, STEP, {0, 0, 0, 0})))
-if done < STEP then drop(members(B .. ':delayed:' .. queue)) end
+if done < STEP then drop_all(B .. ':delayed:' .. queue, 'delayed') end
 if done < STEP then
     for _, held in ipairs(call('SMEMBERS', B .. ':held')) do
-        if string.match(held, '^(%d+):') == tostring(queue) and done < STEP then drop(members(B .. ':held:' .. held)) end
+        if string.match(held, '^(%d+):') == tostring(queue) and done < STEP then drop_all(B .. ':held:' .. held, 'held') end
     end
 end
 finish(now)

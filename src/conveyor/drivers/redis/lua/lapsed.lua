@@ -1,15 +1,21 @@
--- lapsed.lua: claims whose lease is over, the longest first.
+-- lapsed.lua: claims whose lease is over, the longest first. What cannot be read of them is set apart.
 -- in:  now; limit
--- out: MessagePack of claims, with names
+-- out: ids, joined, and MessagePack of claims, with names
 local now = moment()
-local claims, kinds = {}, {queues = {}, types = {}}
+local ids, claims, kinds = {}, {}, {queues = {}, types = {}}
 for _, member in ipairs(call('ZRANGEBYSCORE', B .. ':leases', '-inf', int(now), 'LIMIT', 0, ARGV[2])) do
     local id = id_of(member)
     local record, running = load(id), call('HGET', B .. ':running', id)
-    if record and running then
-        local job = read(id, record)
+    local job = record and running and readable(id, record)
+    if not record or not running then
+        call('ZREM', B .. ':leases', member)
+    elseif not job then
+        end_damaged(id, record, running, now)
+    else
+        ids[#ids + 1] = id
         claims[#claims + 1] = claim_of(job, (read_running(running)))
         kinds.queues[job.queue], kinds.types[job.type] = true, true
     end
 end
-return claims_and_names(claims, kinds)
+finish(now)
+return claims_and_names(ids, claims, kinds)

@@ -7,6 +7,7 @@ local call, floor, band, format, sub = redis.call, math.floor, bit.band, string.
 local STEP, MAX_ERRORS = 1000, 50 -- as in drivers/base.py
 
 -- The stages of a job's record. That it runs is no stage: `running` says so.
+local USUAL = 2 -- the level of what has lost its own
 local READY, DELAYED, HELD, COMPLETED, CANCELLED, FAILED, EXPIRED = 'R', 'D', 'H', 'C', 'X', 'F', 'E'
 
 -- The parts of `past`, what a job has behind it; `false` where there is none.
@@ -165,6 +166,19 @@ local function read(id, record)
     return job
 end
 
+-- Whose record may be no record: a foreign hand or a damaged disk has been there. Nothing then.
+local function readable(id, record)
+    if #record <= HEAD_BYTES then return end
+    local is_read, job = pcall(read, id, record)
+    if not is_read or not string.find('RDHCXFE', job.stage, 1, true) then return end
+    if job.past and (type(job.past) ~= 'table' or type(job.past[ERRORS]) ~= 'table') then return end
+    return job
+end
+
+local function waits(job)
+    return job.stage == READY or job.stage == DELAYED or job.stage == HELD
+end
+
 local function write(job)
     local flags, more = job.level, ''
     if job.due ~= job.pushed then
@@ -314,6 +328,37 @@ local function conclude(job, stage, now)
     write(job)
 end
 
+-- A job that has left its place, and cannot be read: a dead letter of the queue and the level where it was found, with its
+-- bytes. Of what can be read of it `job` is the rest, if anything.
+local function set_apart(id, record, queue, level, now, job)
+    local function hex(bytes)
+        return (string.gsub(bytes, '.', function(byte) return format('%02X', string.byte(byte)) end))
+    end
+    if job then
+        job.body = cmsgpack.pack({hex(job.body), '', 3})
+    else
+        job = {id = id, level = level, queue = queue, type = number_of('types', 'unknown', true), pushed = now, due = now,
+               sequence = 0, body = cmsgpack.pack({hex(record), '', 3})}
+        -- Its unique key, if it has one, is known by its holder alone.
+        local cursor = '0'
+        repeat
+            local found = call('HSCAN', B .. ':unique:' .. queue, cursor, 'COUNT', STEP)
+            cursor = found[1]
+            for place = 2, #found[2], 2 do
+                if found[2][place] == id then call('HDEL', B .. ':unique:' .. queue, found[2][place - 1]) end
+            end
+        until cursor == '0'
+    end
+    local past, taken = past_of(job), sequence
+    past[REASON], past[NOTE] = 'unreadable', false
+    add_error(job, format('{"attempt":%d,"reason":"unreadable","error_type":"","message":"what is stored of this job is damaged; '
+                          .. 'its bytes are kept as hexadecimal digits","ended_at":%s}', past[ATTEMPT], int(now)))
+    reserve(1)
+    conclude(job, FAILED, now)
+    sequence = taken
+    count(job.queue, job.level, 'failed', 1)
+end
+
 -- Keep nothing of a job that has left its place.
 local function delete(job)
     local second = second_of(job.id)
@@ -345,9 +390,10 @@ local function expire(queue, now, limit)
     local overdue = call('ZRANGEBYSCORE', B .. ':expiring:' .. queue, '-inf', int(now), 'LIMIT', 0, limit)
     reserve(#overdue)
     for _, member in ipairs(overdue) do
-        local record = load(id_of(member))
-        if record then
-            local job = read(id_of(member), record)
+        local id = id_of(member)
+        local record = load(id)
+        local job = record and readable(id, record)
+        if job and waits(job) then
             leave(job)
             local past = past_of(job)
             past[REASON], past[NOTE] = 'expired', false
@@ -357,6 +403,7 @@ local function expire(queue, now, limit)
             count(queue, job.level, 'failed', 1)
         else
             call('ZREM', B .. ':expiring:' .. queue, member)
+            if record and not job then set_apart(id, record, queue, USUAL, now) end
         end
     end
     return #overdue
@@ -366,9 +413,13 @@ end
 local function promote(queue, now, limit)
     local due = call('ZRANGEBYSCORE', B .. ':delayed:' .. queue, '-inf', int(now), 'LIMIT', 0, limit)
     for _, member in ipairs(due) do
-        local record = load(id_of(member))
-        if record then
-            local job = read(id_of(member), record)
+        local id = id_of(member)
+        local record = load(id)
+        local job = record and readable(id, record)
+        if record and (not job or job.stage ~= DELAYED) then
+            if not job then set_apart(id, record, queue, USUAL, now) end
+            count(queue, job and job.level or USUAL, 'delayed', -1)
+        elseif job then
             call('ZADD', key_of('again', job), int(job.due), member)
             job.stage = READY
             write(job)
@@ -438,6 +489,21 @@ local function coming(queue, limit, offsets)
     return ids, sources
 end
 
+-- From which level, and with which sequence number, `coming` has this id.
+local function origin_of(sources, id)
+    for _, source in ipairs(sources) do
+        for place = 1, source.taken do
+            if source.entries then
+                local entry = source.entries[place]
+                if entry[2][2] == id then return source.level, tonumber(string.match(entry[1], '-(%d+)$')) end
+            else
+                local member = source.members[2 * place - 1]
+                if id_of(member) == id then return source.level, (struct.unpack('>I5', member)) end
+            end
+        end
+    end
+end
+
 -- Take out of their orders what `coming` found.
 local function remove(sources)
     for _, source in ipairs(sources) do
@@ -460,8 +526,25 @@ local function running_of(attempt, started, place, cancel, worker)
 end
 
 local function read_running(running)
+    if #running < 17 then return 0, 0, 0, 0, '' end
     local attempt, started, place, cancel, at = struct.unpack('>I4I7I5B', running)
     return attempt, started, place, cancel, sub(running, at)
+end
+
+-- A running job of which what is stored is damaged ends, and becomes a dead letter.
+local function end_damaged(id, record, running, now)
+    local attempt, _, order, _, worker = read_running(running)
+    local job = readable(id, record)
+    if job then
+        local past = past_of(job)
+        past[ATTEMPT], past[WORKER], order = attempt, worker, job.sequence
+    end
+    local queue = job and job.queue or number_of('queues', 'unknown', true)
+    call('HDEL', B .. ':running', id)
+    call('ZREM', B .. ':leases', struct.pack('>I5', order) .. id)
+    call('SREM', B .. ':cancels', id)
+    count(queue, job and job.level or USUAL, 'processing', -1)
+    set_apart(id, record, queue, USUAL, now, job)
 end
 
 -- Everything about these jobs, for people: of each its id, record or nothing, what runs or nothing, the lease's end or
@@ -479,7 +562,7 @@ local function shown(ids)
         answer[#answer + 1] = record
         answer[#answer + 1] = running
         answer[#answer + 1] = lease
-        if record then
+        if record and #record > HEAD_BYTES then
             local _, _, queue, type = struct.unpack(HEAD, record)
             name('queues', queue)
             name('types', type)
@@ -511,8 +594,9 @@ local function claim_of(job, attempt)
                       job.level, job.queue, job.type, job.body)
 end
 
--- The claims behind a table of the names that their numbers stand for: numbers, and names in the same order.
-local function claims_and_names(claims, kinds)
+-- The ids of claims, and the claims behind a table of the names that their numbers stand for: numbers, and names in the
+-- same order.
+local function claims_and_names(ids, claims, kinds)
     local answer = ''
     for _, kind in ipairs({'queues', 'types'}) do
         local keys, names = {}, {}
@@ -522,7 +606,7 @@ local function claims_and_names(claims, kinds)
         end
         answer = answer .. cmsgpack.pack(keys, names)
     end
-    return '\149' .. answer .. struct.pack('>BI4', 221, #claims) .. table.concat(claims)
+    return {table.concat(ids), '\149' .. answer .. struct.pack('>BI4', 221, #claims) .. table.concat(claims)}
 end
 
 -- The id of the job that is in the way of a new one with its unique key, by the rule that the new one brings; and
@@ -536,8 +620,8 @@ local function rival_of(row, queue, now)
     local holder = call('HGET', B .. ':unique:' .. queue, unique)
     if holder and not till and not ttl and not replaces then return holder end
     local record = holder and load(holder)
-    if record then
-        local job = read(holder, record)
+    local job = record and readable(holder, record)
+    if job then
         if counts(job) then
             local is_open = replaces and not job.retrying and call('HEXISTS', B .. ':running', holder) == 0
             return holder, is_open and job
@@ -547,7 +631,8 @@ local function rival_of(row, queue, now)
         local under = buried_under(unique)
         local last = call('ZREVRANGEBYLEX', B .. ':buried:' .. queue, '[' .. under .. '\255', '[' .. under, 'LIMIT', 0, 1)[1]
         record = last and load(sub(last, -16))
-        if record and counts(read(sub(last, -16), record)) then return sub(last, -16) end
+        job = record and readable(sub(last, -16), record)
+        if job and counts(job) then return sub(last, -16) end
     end
     return nil, nil, holder
 end
@@ -605,8 +690,8 @@ local function push(rows, queues, types, arguments, from, now, wanted)
                     past[ATTEMPT], past[FAILURES], past[CRASHES] = unpack(more[11])
                 end
                 local loser = holder and load(holder)
+                loser = loser and readable(holder, loser)
                 if loser then
-                    loser = read(holder, loser)
                     loser.unique = nil
                     write(loser)
                 end

@@ -7,7 +7,7 @@ local done = 0
 reserve(#ids)
 for _, id in ipairs(ids) do
     local record = load(id)
-    local job = record and read(id, record)
+    local job = record and readable(id, record)
     if job and (job.stage == FAILED or job.stage == EXPIRED) then
         local past = past_of(job)
         exhume(job)

@@ -22,17 +22,25 @@ for place, id in ipairs(ids) do
     local job, attempt, started, order, cancel, worker, is_plain
     if running and record and not held[id] then
         attempt, started, order, cancel, worker = read_running(running)
-        local _, flags, queue = struct.unpack(HEAD, record)
+        local asked, stage, flags, queue, _ = number_of('queues', queues[outcome[2]]), nil, nil, nil, nil
+        if #record > HEAD_BYTES then stage, flags, queue, _, _, order = struct.unpack(HEAD, record) end
         -- An id that was deleted and pushed again may live on elsewhere.
-        if attempt == outcome[1] and queue == number_of('queues', queues[outcome[2]]) and band(flags, 3) == outcome[3] then
+        if attempt == outcome[1] and stage == READY and queue == asked and band(flags, 3) == outcome[3] then
             is_plain = flags < HAS_DUE and not outcome[6]
             if is_plain then
                 complete(id, flags, record, outcome, attempt, started, worker)
                 local stream = queue .. ':' .. flags
                 completed[stream] = (completed[stream] or 0) + 1
             else
-                job = read(id, record)
+                job = readable(id, record)
             end
+        end
+        if attempt == outcome[1] and asked and not is_plain and not job and not readable(id, record) then
+            -- Damaged while it ran: of what became of it nothing can be kept.
+            done[#done + 1] = id
+            leases[#leases + 1] = struct.pack('>I5', order) .. id
+            count(asked, outcome[3], 'processing', -1)
+            set_apart(id, record, asked, outcome[3], now)
         end
     end
     if is_plain or job then

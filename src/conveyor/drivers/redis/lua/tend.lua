@@ -19,13 +19,14 @@ local function prune(ended, age, number)
         if place <= excess or is_old(entry) then
             local id = sub(entry[2][2], 1, 16)
             local record = load(id)
-            local job = record and read(id, record)
+            local job = record and readable(id, record)
             if job and job.past and int(job.past[PLACE] or 0) .. '-0' == entry[1] then
                 exhume(job)
                 delete(job)
             else
                 call('XDEL', key, entry[1])
-                if not record then call('ZREM', B .. ':dead-ids', id) end
+                if not job then call('ZREM', B .. ':dead-ids', id) end
+                if record and not job then delete({id = id}) end
             end
             pruned = pruned + 1
         end
@@ -73,13 +74,15 @@ local function offer(queue, known, limit)
         for _, member in ipairs(call('ZRANGE', key, 0, limit - done - 1)) do
             local id = id_of(member)
             local record = load(id)
-            if record then
-                local job = read(id, record)
+            local job = record and readable(id, record)
+            if job and job.stage == HELD then
                 leave(job)
                 past_of(job)[NOTE] = false
                 enter(job, READY)
             else
                 call('ZREM', key, member)
+                count(queue, USUAL, 'held', -1)
+                if record and not job then set_apart(id, record, queue, USUAL, now) end
             end
             done = done + 1
         end
