@@ -27,9 +27,17 @@ from tests.postgres import Server
 _HISTORY: Final = 5
 """Ended jobs for each waiting one, where a store is to be full."""
 
+_TOLD_WITHIN: Final = 10.5
+"""Seconds after which a session has told what it has done."""
+
 _ROW: Final = b"""
 INSERT INTO conveyor.job (id, queue, type, priority, payload, stage, due, score, pushed_at, max_crashes)
 VALUES (%s, 'default', 'bench.noop', 500, %s, 1, %s, %s, %s, 3)
+"""
+
+_HOP: Final = b"""
+WITH stored AS (INSERT INTO bare (id, text) VALUES (%s, %s) RETURNING id)
+SELECT pg_notify('bare', id::text) FROM stored
 """
 
 _RAN: Final = """
@@ -45,16 +53,6 @@ SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 _COUNTERS: Final = """
 SELECT queue, priority, sum(ready), sum(delayed), sum(processing), sum(pushed), sum(popped), sum(completed)
   FROM conveyor.counter GROUP BY queue, priority ORDER BY queue, priority
-"""
-
-_LISTENER: Final = """
-import sys, time, psycopg
-connection, heard = psycopg.connect(sys.argv[1], autocommit=True), []
-connection.execute("LISTEN word")
-print("ready", flush=True)
-for _ in connection.notifies(stop_after=int(sys.argv[2])):
-    heard.append(time.time_ns())
-print(*heard, sep="\\n")
 """
 
 
@@ -171,21 +169,19 @@ class PostgresStore:
         return replay
 
     def bare_latencies(self, pauses: Sequence[float]) -> Sequence[float]:
-        """By NOTIFY and LISTEN."""
-        with self.new() as url:
-            command = [sys.executable, "-c", _LISTENER, url, str(len(pauses))]
-            with (
-                subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener,
-                psycopg.connect(url, autocommit=True) as connection,
-            ):
-                assert listener.stdout is not None
-                listener.stdout.readline()
+        """By a row and a NOTIFY in one transaction, and another one in which somebody else takes the row."""
+        with self.new() as url, psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE bare (id bigint PRIMARY KEY, text text, taken boolean)")
+            command = [sys.executable, "-m", "benchmarks.stores.postgres_consumer", url, str(len(pauses))]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as consumer:
+                assert consumer.stdout is not None
+                consumer.stdout.readline()
                 sent: list[int] = []
-                for pause in pauses:
+                for number, pause in enumerate(pauses):
                     time.sleep(pause)
                     sent.append(time.time_ns())
-                    connection.execute("NOTIFY word")
-                return [(int(line) - began) / 1e6 for began, line in zip(sent, listener.stdout, strict=True)]
+                    connection.execute(_HOP, (number, TEXT), prepare=True)
+                return [(int(line) - began) / 1e6 for began, line in zip(sent, consumer.stdout, strict=True)]
 
     def fill(self, url: str, count: int) -> str:
         with using(url):
@@ -209,7 +205,8 @@ class PostgresStore:
         return found
 
     def asked(self, url: str) -> int | None:
-        # Each statement is a transaction. The server's own vacuuming counts as well.
+        # Each statement is a transaction. Idle sessions say what they have done after ten seconds at the latest.
+        time.sleep(_TOLD_WITHIN)
         name = url.partition("@/")[2].partition("?")[0]
         counted: int = self._server.execute(
             "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s", (name,)

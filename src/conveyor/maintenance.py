@@ -12,7 +12,10 @@ from conveyor.failures import failure_of
 from conveyor.records import Claim, ClaimKey, Outcome, Reason
 
 PAUSE: Final = 1.0
-"""Seconds between two rounds of tending, when the last one has not left work behind."""
+"""Seconds between two rounds of tending, when the last one found something to do and has not left any of it behind."""
+
+IDLE_PAUSE: Final = 1.5
+"""Likewise, when it found nothing. Whatever is due meanwhile in queues that somebody serves, their claims find."""
 
 RESCUE_PAUSE: Final = 2.0
 """Seconds between two looks for leases that are over, when the last one found none: leases are far longer."""
@@ -49,7 +52,7 @@ def rescue(
 
 
 class Tending:
-    """The rounds: one about every second, and the next at once while there is more to do.
+    """The rounds: one about every second, a little fewer while nothing happens, the next at once while there is more.
 
     Args:
         types: the job types known here; held jobs of these are offered again.
@@ -90,4 +93,6 @@ class Tending:
                 for outcome in rescued:
                     self._on_rescued(outcome)
         tended = self._driver.tend(self.types)
-        return 0.0 if tended.more or len(rescued) == STEP else PAUSE
+        if tended.more or len(rescued) == STEP:
+            return 0.0
+        return PAUSE if tended.promoted or tended.expired or tended.unheld or tended.pruned else IDLE_PAUSE

@@ -11,7 +11,7 @@ from conveyor import Conveyor, JobStatus, Reason
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.ids import new_id
-from conveyor.maintenance import PAUSE, Tending, rescue
+from conveyor.maintenance import IDLE_PAUSE, PAUSE, Tending, rescue
 from conveyor.records import Claim, ClaimKey, NewJob, Outcome, WorkerRecord
 from conveyor.times import SECOND
 from conveyor.worker.health import Health
@@ -90,6 +90,7 @@ def test_a_round_of_tending_rescues_promotes_and_offers_what_was_held(driver: Dr
 
     clock.now += 11 * SECOND
     assert tending.run_once() == PAUSE
+    assert tending.run_once() == IDLE_PAUSE
 
     assert len(seen) == 1
     assert len(driver.claim(["q"], limit=10, lease=10, worker="w")) == 2

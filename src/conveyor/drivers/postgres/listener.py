@@ -15,8 +15,11 @@ from conveyor.drivers.postgres.connection import BoundedConnection
 from conveyor.drivers.postgres.database import Database, rows_of
 from conveyor.drivers.postgres.part import to_json
 
-_ASKED_FOR: Final = 10.0
+_ASKED_FOR: Final = 20.0
 """Seconds for which we are told: whoever is too busy to wait soon costs nobody a notification."""
+
+_ASK_AGAIN: Final = 15.0
+"""Seconds after which we ask again, while we wait."""
 
 
 class Listener:
@@ -40,7 +43,7 @@ class Listener:
         connection = self._connected()
         wanted = tuple(queues)
         now = time.monotonic()
-        if connection.is_pooled or (wanted == self._asked and now < self._asked_until - _ASKED_FOR / 2):
+        if connection.is_pooled or (wanted == self._asked and now < self._asked_until - _ASKED_FOR + _ASK_AGAIN):
             return False
         is_new = wanted != self._asked or now > self._asked_until
         parameters = {"id": self._id, "queues": to_json(wanted), "seconds": _ASKED_FOR}
