@@ -10,6 +10,8 @@
     ├── DuplicateJob                         another job with the unique key is in the way
     ├── DuplicateSchedule                    two schedules want one name
     ├── ScheduleNotFound                     there is no schedule of that name
+    ├── DuplicateHandler                     two handlers want one command
+    ├── HandlerNotFound                      no handler takes commands of that class
     ├── NoCurrentJob                         `current_job()` outside a job, or a job that has ended
     ├── JobNotFound                          no job with that id is kept
     ├── ClaimLost                            the job is no longer held under this claim
@@ -120,6 +122,37 @@ class ScheduleNotFound(ConveyorError):
             f'there is no schedule {name!r}; see them with app.schedules.list(), or "conveyor schedule list --app …"'
         )
         self.name = name
+
+
+class DuplicateHandler(ConveyorError):
+    """Two handlers were registered for one class of commands.
+
+    Attributes:
+        command: the class.
+    """
+
+    def __init__(self, command: type, first: str, second: str) -> None:
+        super().__init__(
+            f"{command.__name__} is handled by {first} already, so {second} cannot have it too: a command has one "
+            "handler. Call one from the other, or tell others with an event"
+        )
+        self.command = command
+
+
+class HandlerNotFound(ConveyorError):
+    """A command of a class that no handler is registered for.
+
+    Attributes:
+        command: the class.
+    """
+
+    def __init__(self, command: type, known: tuple[str, ...]) -> None:
+        handled = ", ".join(sorted(known)) or "none"
+        super().__init__(
+            f"no handler takes {command.__name__}; those that are handled are {handled}. Register one with "
+            f"@bus.handler({command.__name__}), and import its module"
+        )
+        self.command = command
 
 
 class NoCurrentJob(ConveyorError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Type
 
 from conveyor.errors import InvalidValue
 from conveyor.handle import JobHandle
+from conveyor.held import holding
 from conveyor.job_type import JobType
 from conveyor.payload import Delivery, JobCall, JobPayload, PushOptions, Runs
 from conveyor.pushing import apush_prepared, push_prepared
@@ -50,7 +51,7 @@ class Pusher(Generic[P, R]):
         app = self._app
         job_type = self.job_type
         new = job_type.new_job(job_type.dump(args, kwargs), self._delivery)
-        if self._connection is None and app.hooks is None and new.unique is None:
+        if self._connection is None and app.hooks is None and new.unique is None and holding.get() is None:
             return JobHandle(app, app.driver.push((new,))[0])
         return push_prepared(app, (new,), self._connection)[0]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from conveyor.errors import DuplicateJob
 from conveyor.handle import JobHandle
+from conveyor.held import holding
 from conveyor.payload import JobCall, JobPayload, Runs, RunsAsync
 from conveyor.records import JobId, NewJob
 from conveyor.unique import OnConflict
@@ -96,30 +97,47 @@ def push_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | No
     """Store what was prepared; nothing of nothing."""
     if not jobs:
         return []
-    hooks = app.hooks
-    if hooks is not None:
-        jobs = hooks.before_push(jobs)
-    ids = app.driver.push(jobs) if connection is None else app.open(beside=connection).push(jobs, connection=connection)
-    if hooks is not None:
-        hooks.after_push(jobs, ids)
-    return _handles(app, jobs, ids)
+    if app.hooks is not None:
+        jobs = app.hooks.before_push(jobs)
+    if connection is None and _are_held(app, jobs):
+        return [JobHandle(app, new.id) for new in jobs]
+    return store(app, jobs, connection)
 
 
 async def apush_prepared(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
     """As `push_prepared`, off this thread unless a connection ties it here."""
     if not jobs:
         return []
-    hooks = app.hooks
-    if hooks is not None:
-        jobs = await hooks.abefore_push(jobs)
+    if app.hooks is not None:
+        jobs = await app.hooks.abefore_push(jobs)
+    if connection is None and _are_held(app, jobs):
+        return [JobHandle(app, new.id) for new in jobs]
+    return await astore(app, jobs, connection)
+
+
+def store(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
+    """Store what hooks have seen already."""
+    ids = app.driver.push(jobs) if connection is None else app.open(beside=connection).push(jobs, connection=connection)
+    if app.hooks is not None:
+        app.hooks.after_push(jobs, ids)
+    return _handles(app, jobs, ids)
+
+
+async def astore(app: Conveyor, jobs: Sequence[NewJob], connection: object | None) -> list[JobHandle[Any]]:
+    """As `store`."""
     ids = (
         await app.aio.push(jobs)
         if connection is None
         else await app.open(beside=connection).apush(jobs, connection=connection)
     )
-    if hooks is not None:
-        await hooks.aafter_push(jobs, ids)
+    if app.hooks is not None:
+        await app.hooks.aafter_push(jobs, ids)
     return _handles(app, jobs, ids)
+
+
+def _are_held(app: Conveyor, jobs: Sequence[NewJob]) -> bool:
+    held = holding.get()
+    return held is not None and held.takes(app, jobs)
 
 
 def _handles(app: Conveyor, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> list[JobHandle[Any]]:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import conveyor
 import conveyor.testing
+from conveyor.integrations import blinker, commands
 
-HOMES: Final = (conveyor, conveyor.testing)
+HOMES: Final = (conveyor, conveyor.testing, commands, blinker)
 """The modules that people import from; what is public in one is in its `__all__`."""
 
 WIDTH: Final = 100

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from conveyor.app import Conveyor
 
+__all__ = ["aconnect", "connect"]
+
 Make = Callable[..., object]
 """Makes an event of what was sent with a signal: the event's class, or a function."""
 

@@ -32,6 +32,9 @@ class KitStore(MemoryDriver):
             self.joined.update(ids)
         return ids
 
+    async def apush(self, jobs: Sequence[NewJob], *, connection: object) -> list[JobId]:
+        return self.push(jobs, connection=connection)
+
     def settle_in(self, connection: object, outcome: Outcome) -> bool:
         del connection
         return self.settle([outcome])[0]
