@@ -13,6 +13,7 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
+from conveyor.drivers.redis.misfit import TYPES
 from conveyor.lifecycle import after_failure, after_success, handed_back, held
 from conveyor.measures import JobMetrics
 from conveyor.records import ClaimKey, JobId, NewJob, Progress, ScheduleRecord, Slot, WorkerRecord
@@ -287,3 +288,11 @@ def test_what_was_pruned_by_number_is_in_no_key(url: str, clock: FakeClock, keys
     assert {key.removeprefix(keys.prefix) for key in traces(keys, old, "older")} == {"slots", "slot-times"}
     assert None not in driver.get(young)
     driver.close()
+
+
+def test_a_key_of_another_type_is_known_as_such_by_what_the_page_says() -> None:
+    words = {"sorted set": "zset"}
+
+    said = {row.name.removeprefix("conveyor:"): words.get(row.type, row.type) for row in rows()}
+
+    assert {name.partition("<")[0]: type for name, type in said.items()} == TYPES

@@ -119,18 +119,34 @@ def test_a_worker_drains_a_full_server(tmp_path: Path, server: Server) -> None:
 @pytest.mark.parametrize(
     "key", ["running", "sequence", "queues", "types", "ready:1:2", "leases", "counts:1", "finished", "seconds", "names"]
 )
-def test_a_key_of_the_wrong_type_is_named_by_its_prefix_and_is_all_that_stops_work(
-    server: Server, driver: Driver, key: str
-) -> None:
+def test_a_key_of_the_wrong_type_is_named_and_is_all_that_stops_work(server: Server, driver: Driver, key: str) -> None:
     with server.client() as client:
         wrong: Any = client.rpush if key == "sequence" else client.set
         wrong(f"shop:{key}", "a stranger's")
 
-        with pytest.raises(SchemaMismatch, match="shop:"):
+        with pytest.raises(SchemaMismatch, match=f"shop:{key} is a (string|list), where conveyor keeps a "):
             work(driver)
 
         client.delete(f"shop:{key}")
     work(driver)
+
+
+@pytest.mark.parametrize("key", ["running", "leases", "counts:1", "again:1:2", "queues", "names"])
+def test_no_job_is_lost_by_a_claim_that_meets_a_key_of_the_wrong_type(server: Server, driver: Driver, key: str) -> None:
+    ids = driver.push([a_job() for _ in range(5)])
+    with server.client() as client:
+        kept = client.exists(f"shop:{key}") and client.dump(f"shop:{key}")
+        client.delete(f"shop:{key}")
+        client.set(f"shop:{key}", "a stranger's")
+
+        with pytest.raises(SchemaMismatch):
+            take(driver, worker="before")
+
+        client.delete(f"shop:{key}")
+        if kept:
+            client.restore(f"shop:{key}", 0, kept)
+    driver.settle([handed_back(claim) for claim in driver.held_by(["before"])])
+    assert {claim.id for claim in take(driver)} == set(ids)
 
 
 def work(driver: Driver) -> None:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from redis import exceptions
 
 from conveyor.drivers.redis.link import Link
+from conveyor.drivers.redis.misfit import misfit
 from conveyor.drivers.redis.scripts import FLAGGED, PLAIN
 from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.drivers.redis.translation import translate
-from conveyor.errors import StoreUnavailable
+from conveyor.errors import SchemaMismatch, StoreError, StoreUnavailable
 
 _LOOKED_AGAIN: Final = 1.0
 """Seconds after which somebody is asked again where the server is."""
@@ -50,14 +51,26 @@ class Connections:
         except exceptions.NoScriptError:
             return self.command("EVAL", script.text, 1, key, *arguments)
         except (exceptions.RedisError, OSError) as error:
-            raise translate(error, self.settings) from error
+            raise self._translated(error) from error
 
     def command(self, *words: Any) -> Any:
         """Run one command."""
         try:
             return self._ask(*words)
         except (exceptions.RedisError, OSError) as error:
-            raise translate(error, self.settings) from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: BaseException) -> StoreError:
+        """Our error for that; with the name of the key that is in the way, which the server does not tell."""
+        ours = translate(error, self.settings)
+        if isinstance(ours, SchemaMismatch):
+            prefix = self.settings.prefix
+            found = misfit(self.command, lambda *keys: self.run("types", prefix, "", *keys), prefix)
+            if found:
+                return SchemaMismatch(
+                    f"on {self.settings.server} {found}; name another ?prefix= in the store URL, or delete that key"
+                )
+        return ours
 
     def use_plain_scripts(self) -> None:
         """The server is older than Redis 7."""
