@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 
 from conveyor import Conveyor
@@ -17,6 +20,7 @@ from conveyor.errors import ClaimLost, InvalidValue, NoCurrentJob, PayloadError,
 from conveyor.lifecycle import handed_back
 from conveyor.payload import JobCall
 from conveyor.records import JobStatus
+from conveyor.signals import JobTimeout
 from tests import postgres, servers
 from tests.cli.program import run
 from tests.contract.callers import INSERT, WAYS, Way, orders, place_of
@@ -78,6 +82,9 @@ def test_writes_completion_result_and_follow_ups_are_one_commit(bench: Bench) ->
     assert is_kept(bench.driver, follow_up.id)
     stored = one(bench.driver, job.id)
     assert (stored.result, stored.started_at) == ('{"packed":1}', 5_000_000)
+
+
+TWICE: Final = "CREATE TEMP TABLE t (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO t VALUES (1), (1)"
 
 
 def fail(job: CurrentJob, result: object = None) -> None:
@@ -195,6 +202,42 @@ def test_a_connection_that_the_server_has_ended_is_not_lent_again(tmp_path: Path
     bench.app.close()
     with pytest.raises(StoreUnavailable, match="closed"), driver.transaction():
         pass
+
+
+def test_a_job_that_is_told_to_stop_while_the_server_works_leaves_nothing_working_there(tmp_path: Path) -> None:
+    bench = opened("postgres", tmp_path)
+
+    def stop(*_: object) -> None:
+        raise JobTimeout
+
+    before = signal.signal(signal.SIGALRM, stop)
+    with bench.claimed() as job:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(JobTimeout), job.transaction() as connection:
+            connection.execute(f"{INSERT}; SELECT pg_sleep(60)")
+    signal.signal(signal.SIGALRM, before)
+
+    working = (
+        "SELECT pid FROM pg_stat_activity WHERE query ~ 'sleep.60' AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    deadline = time.monotonic() + 20
+    while postgres.server().execute(working):
+        assert time.monotonic() < deadline
+    assert bench.left(job) == NOTHING
+    bench.app.close()
+
+
+def test_a_commit_that_fails_leaves_the_job_to_be_done(tmp_path: Path) -> None:
+    bench = opened("postgres", tmp_path)
+    with bench.claimed() as job:
+        with pytest.raises(psycopg.errors.UniqueViolation), job.transaction() as connection:
+            connection.execute(f"{INSERT}; {TWICE}")
+        assert (bench.left(job), job.is_completed) == (NOTHING, False)
+        with job.transaction() as connection:
+            connection.execute(INSERT)
+
+    assert bench.left(job) == COMPLETED
+    bench.app.close()
 
 
 @pytest.mark.parametrize("url", ["memory://", "redis"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import starmap
@@ -50,13 +51,13 @@ class Jobs(Part):
         if connection is None and any(job.attempt for job in jobs):
             return self._push_past(jobs)
         statement, parameters = self._pushing(jobs)
-        if connection is not None:
-            return _answered(jobs, statement, self._joining.run(connection, statement, parameters))
-        rows = self._database.run(statement, parameters)
-        self._pushes += 1
-        if self._pushes % _FOLD_AFTER == 0:
+        if connection is None:
+            rows = self._database.run(statement, parameters)
+        else:
+            rows = self._joining.run(connection, statement, parameters)
+        if self._is_to_fold():
             self._database.run("fold")
-        return rows[0][0] if statement == "push_each" else [job.id for job in jobs]
+        return _answered(jobs, statement, rows)
 
     def _push_past(self, jobs: Sequence[NewJob]) -> list[JobId]:
         rows = [[*self._row(job), job.attempt, job.failures, job.crashes] for job in jobs]
@@ -71,7 +72,14 @@ class Jobs(Part):
         if not jobs:
             return []
         statement, parameters = self._pushing(jobs)
-        return _answered(jobs, statement, await self._joining.arun(connection, statement, parameters))
+        rows = await self._joining.arun(connection, statement, parameters)
+        if self._is_to_fold():
+            await asyncio.to_thread(self._database.run, "fold")
+        return _answered(jobs, statement, rows)
+
+    def _is_to_fold(self) -> bool:
+        self._pushes += 1
+        return self._pushes % _FOLD_AFTER == 0
 
     def _pushing(self, jobs: Sequence[NewJob]) -> tuple[str, dict[str, Any]]:
         """The statement that stores these jobs, and its parameters."""
@@ -214,7 +222,9 @@ class Jobs(Part):
 
 def _answered(jobs: Sequence[NewJob], statement: str, rows: Rows) -> list[JobId]:
     """What a push answers on a connection that may have ideas of its own about what a UUID is in Python."""
-    return [JobId(UUID(str(each))) for each in rows[0][0]] if statement == "push_each" else [job.id for job in jobs]
+    if statement != "push_each":
+        return [job.id for job in jobs]
+    return [JobId(each if type(each) is UUID else UUID(str(each))) for each in rows[0][0]]
 
 
 def _held(rows: list[tuple[Any, ...]], number: int) -> list[bool]:

@@ -59,6 +59,10 @@ class Lending:
             if _is_as_before(connection):
                 self._free.append(connection)
             else:
+                if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    # The job was told to stop while the server works, which would go on with what it has locked.
+                    with contextlib.suppress(psycopg.Error):
+                        connection.cancel_safe(timeout=self._settings.timeout)
                 connection.close()
 
     @asynccontextmanager
