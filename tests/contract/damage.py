@@ -40,7 +40,7 @@ class Hand:
 
     def __init__(self, client: Any, prefix: str) -> None:
         self.client: Any = client
-        self._prefix = prefix
+        self.prefix = prefix
 
     def damage(self, id: JobId, kind: str) -> bytes:
         """Change a job's record; answer what is left of it."""
@@ -53,4 +53,4 @@ class Hand:
         self.client.hdel(*self._place(id))
 
     def _place(self, id: JobId) -> tuple[str, bytes]:
-        return f"{self._prefix}:job:{int.from_bytes(id.bytes[:6]) // 1024}", id.bytes[4:]
+        return f"{self.prefix}:job:{int.from_bytes(id.bytes[:6]) // 1024}", id.bytes[4:]

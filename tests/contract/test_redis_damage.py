@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Final
 
 import pytest
 
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
+from conveyor.errors import SchemaMismatch
 from conveyor.lifecycle import after_failure, after_success, handed_back, held
-from conveyor.records import Filter, JobId, JobStatus, Reason
+from conveyor.measures import JobMetrics
+from conveyor.records import (
+    ClaimKey,
+    Filter,
+    JobId,
+    JobStatus,
+    Progress,
+    Reason,
+    ScheduleRecord,
+    WorkerRecord,
+)
 from conveyor.retry import ExponentialBackoff
 from conveyor.unique import Until
 from tests import servers
@@ -191,3 +203,76 @@ def test_many_damaged_jobs_among_many(driver: Driver, hand: Hand) -> None:
     assert {job.id for job in dead} == set(damaged)
     assert sum(group.count for group in driver.dead_groups(Filter())) == len(damaged)
     check_counters(driver)
+
+
+RUBBISH: Final = b"\xff rubbish"
+
+
+def live(driver: Driver) -> None:
+    """All that is kept beside the records of jobs is written, and read."""
+    push_one(driver)
+    running = take_one(driver)
+    push_one(driver, "other")
+    driver.beat(WorkerRecord(name="w", host="h", pid=1, started_at=1, queues=("a",), state="running"))
+    driver.write_progress(ClaimKey(running.id, running.attempt), Progress(current=1))
+    driver.acquire_lock("lock", "me", 10)
+    driver.add_schedule(ScheduleRecord(name="daily", spec="{}", handled_at=5))
+    driver.change_schedule("daily", handled_at=7)
+    driver.add_metrics([JobMetrics(minute=1, type="t", queue="a", completed=1)])
+    driver.write_memo("memo", "text")
+    driver.renew_lock("lock", "me", 10)
+    look(driver)
+
+
+def look(driver: Driver) -> None:
+    driver.workers()
+    driver.read_progress([job.id for job in every(driver)])
+    driver.locks()
+    driver.schedules()
+    driver.read_metrics(since=0, until=10)
+    driver.read_memos()
+    driver.counts()
+    driver.held_by(["w"])
+
+
+@pytest.mark.parametrize(
+    "key", ["workers", "progress", "locks", "schedules", "metrics:1:1", "memos", "counts:1", "running"]
+)
+def test_nothing_that_is_damaged_keeps_anybody_from_looking_or_working(
+    driver: Driver, hand: Hand, clock: FakeClock, key: str
+) -> None:
+    live(driver)
+    fields = hand.client.hkeys(f"{hand.prefix}:{key}")
+    assert fields
+    for field in fields:
+        hand.client.hset(f"{hand.prefix}:{key}", field, RUBBISH)
+    hand.client.hset(f"{hand.prefix}:{key}", b"\xff", RUBBISH)
+
+    look(driver)
+    live(driver)
+    clock.step(60)
+    driver.tend(["t"])
+    driver.settle([handed_back(claim) for claim in driver.lapsed(10)])
+
+    assert len(take(driver, "a", "other")) == 4
+    assert driver.lapsed(10) == []
+
+
+def test_a_damaged_lock_can_be_taken_and_its_fence_grows(driver: Driver, hand: Hand) -> None:
+    before = driver.acquire_lock("lock", "me", 10)
+    hand.client.hset(f"{hand.prefix}:locks", "lock", RUBBISH)
+
+    taken = driver.acquire_lock("lock", "you", 10)
+
+    assert before is not None
+    assert taken is not None
+    assert taken.fence > before.fence
+
+
+def test_a_sequence_that_is_no_number_is_named(driver: Driver, hand: Hand) -> None:
+    push_one(driver)
+    hand.client.set(f"{hand.prefix}:sequence", RUBBISH)
+
+    for number in (1, 2):
+        with pytest.raises(SchemaMismatch, match=f"{hand.prefix}:sequence .* is no number"):
+            driver.push([a_job() for _ in range(number)])

@@ -20,6 +20,8 @@ from conveyor.records import Counts, Filter, JobId, JobStatus, Page, QueueCounts
 _CHUNK: Final = 500
 """Jobs fetched at a time on the way through many."""
 
+_LEVELS: Final = frozenset("0123")
+
 _FINISHED: Final = frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED})
 _DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
 
@@ -163,10 +165,13 @@ def _queue_counts(answer: Any) -> QueueCounts:
     by_priority: dict[int, Counts] = {}
     last_activity = None
     for field, value in zip(flat[::2], flat[1::2], strict=True):
-        level, _, counter = field.decode().partition(":")
+        level, _, counter = field.decode("latin-1").partition(":")
+        if not value.lstrip(b"-").isdigit():
+            # A foreign hand has been there; the next that is counted begins anew.
+            continue
         if not counter:
             last_activity = int(value)
-        else:
+        elif level in _LEVELS and counter in Counts.__struct_fields__:
             setattr(by_priority.setdefault(PRIORITIES[int(level)], Counts()), counter, int(value))
     for level, number in enumerate(ready):
         if number:

@@ -20,8 +20,16 @@ class Schedules(Part):
         now, flat = self._run("schedules")
         found: list[ScheduleRecord] = []
         for name, record in zip(flat[::2], flat[1::2], strict=True):
-            spec, paused, handled_at = _unpack(record)
-            found.append(ScheduleRecord(name=name.decode(), spec=spec, paused=paused, handled_at=handled_at))
+            try:
+                spec, paused, handled_at = _unpack(record)
+            except (msgspec.MsgspecError, ValueError):
+                # Damaged by a foreign hand: shown as it is, and taken for no rule by whoever reads it.
+                spec, paused, handled_at = record.decode("utf-8", "backslashreplace"), False, 0
+            found.append(
+                ScheduleRecord(
+                    name=name.decode("utf-8", "backslashreplace"), spec=spec, paused=paused, handled_at=handled_at
+                )
+            )
         return ScheduleBook(now=int(now), schedules=sorted(found, key=lambda schedule: schedule.name))
 
     def add_schedule(self, schedule: ScheduleRecord) -> bool:

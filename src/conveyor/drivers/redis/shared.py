@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,8 @@ _Progress: Final = msgspec.json.Decoder(Progress)
 _Name: Final = msgspec.msgpack.Decoder(tuple[str, str])
 _Metrics: Final = msgspec.msgpack.Decoder(tuple[tuple[int, int, int, int, int], tuple[list[int], list[int], list[int]]])
 
+_Record = TypeVar("_Record", WorkerRecord, Progress)
+
 _MOMENT: Final = 8
 """Bytes in front of a record: the moment at which it was written."""
 
@@ -31,10 +34,7 @@ class Shared(Part):
 
     def workers(self) -> list[WorkerRecord]:
         records: list[bytes] = self._connections.command("HVALS", f"{self._key}:workers")
-        workers = [
-            msgspec.structs.replace(_Worker.decode(record[_MOMENT:]), beat_at=int.from_bytes(record[:_MOMENT]))
-            for record in records
-        ]
+        workers = [worker for record in records if (worker := _dated(_Worker, record, "beat_at"))]
         return sorted(workers, key=lambda worker: worker.name)
 
     def leave(self, worker: str) -> None:
@@ -48,11 +48,7 @@ class Shared(Part):
             self._connections.check_open()
             return []
         records = self._connections.command("HMGET", f"{self._key}:progress", *[id.bytes for id in ids])
-        return [
-            record
-            and msgspec.structs.replace(_Progress.decode(record[_MOMENT:]), updated_at=int.from_bytes(record[:_MOMENT]))
-            for record in records
-        ]
+        return [None if record is None else _dated(_Progress, record, "updated_at") for record in records]
 
     def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
         answer = self._run("acquire_lock", name, owner, micros(ttl))
@@ -79,7 +75,9 @@ class Shared(Part):
         found: list[JobMetrics] = []
         for minute, flat in self._run("read_metrics", span, since, until):
             for name, values in zip(flat[::2], flat[1::2], strict=True):
-                found.append(_metrics(int(minute), span, name, values))
+                # What a foreign hand has damaged tells nothing, and keeps nobody from the rest.
+                with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                    found.append(_metrics(int(minute), span, name, values))
         return sorted(found, key=lambda row: (row.minute, row.type, row.queue))
 
     def write_memo(self, name: str, text: str | None) -> None:
@@ -88,8 +86,20 @@ class Shared(Part):
 
     def read_memos(self, prefix: str = "") -> dict[str, str]:
         flat: list[bytes] = self._connections.command("HGETALL", f"{self._key}:memos")
-        memos = {name.decode(): text.decode() for name, text in zip(flat[::2], flat[1::2], strict=True)}
+        memos = {
+            name.decode("utf-8", "replace"): text.decode("utf-8", "replace")
+            for name, text in zip(flat[::2], flat[1::2], strict=True)
+        }
         return {name: memos[name] for name in sorted(memos) if name.startswith(prefix)}
+
+
+def _dated(decoder: msgspec.json.Decoder[_Record], record: bytes, moment: str) -> _Record | None:
+    """A record and when it was written; nothing where a foreign hand has damaged it."""
+    try:
+        found = decoder.decode(record[_MOMENT:])
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return msgspec.structs.replace(found, **{moment: int.from_bytes(record[:_MOMENT])})
 
 
 def _row(row: JobMetrics) -> tuple[Any, ...]:

@@ -20,6 +20,10 @@ _WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
         SchemaMismatch,
         "a key under {prefix}: on {server} is not conveyor's; name another ?prefix= in the URL, or delete that key",
     ),
+    "NUMBER": (
+        SchemaMismatch,
+        "{prefix}:sequence on {server} is no number; somebody has changed it. Set it to one above all that it was",
+    ),
     "NOPERM": (StoreError, "{server} refuses this user: {error}; give it that permission (see ACL SETUSER)"),
     "NOAUTH": (StoreUnavailable, "{server} asks for a password; put user and password into the store URL"),
     "WRONGPASS": (StoreUnavailable, "{server} does not know this user and password; correct them in the store URL"),
@@ -75,6 +79,8 @@ def _first_word(error: exceptions.ResponseError) -> str:
     if "user executing the script can't" in text:
         return "NOPERM"
     # A command that failed inside a script: "Error running script (…): @user_script: 12: OOM command not allowed …".
+    if "is not an integer" in text:
+        return "NUMBER"
     found = re.search(rf"\b({'|'.join(_WORDS)})\b", text)
     return found[1] if found else ""
 

@@ -4,7 +4,12 @@
 local now = moment()
 local known = call('HGET', B .. ':locks', ARGV[2])
 local fence, ends, at = 0, 0, nil
-if known then fence, ends, at = struct.unpack('>I7I8', known) end
+if known and #known >= 15 then
+    fence, ends, at = struct.unpack('>I7I8', known)
+elseif known then
+    -- Damaged: this is more than any fence that was counted.
+    fence = now
+end
 if ends > now then
     if sub(known, at) ~= ARGV[3] then return false end
 else

@@ -22,9 +22,15 @@ for _, row in ipairs(cmsgpack.unpack(ARGV[2])) do
     local key = B .. ':metrics:' .. span .. ':' .. minute
     local known = call('HGET', key, name)
     if known then
-        local old_numbers, old_lists = unpack(cmsgpack.unpack(known))
-        for place, number in ipairs(old_numbers) do numbers[place] = numbers[place] + number end
-        for place, list in ipairs(old_lists) do lists[place] = added(list, lists[place]) end
+        local is_sound, both = pcall(function()
+            local old_numbers, old_lists = unpack(cmsgpack.unpack(known))
+            local sums, all = {}, {}
+            for place, number in ipairs(numbers) do sums[place] = number + old_numbers[place] end
+            for place, list in ipairs(lists) do all[place] = added(old_lists[place], list) end
+            return {sums, all}
+        end)
+        -- What a foreign hand has damaged is begun anew.
+        if is_sound then numbers, lists = unpack(both) end
     end
     call('HSET', key, name, cmsgpack.pack({numbers, lists}))
     call('ZADD', B .. ':minutes:' .. span, minute, minute)

@@ -3,7 +3,7 @@
 -- out: 1, or 0 when this owner does not hold it
 local now = moment()
 local known = call('HGET', B .. ':locks', ARGV[2])
-if not known then return 0 end
+if not known or #known < 15 then return 0 end
 local fence, ends, at = struct.unpack('>I7I8', known)
 if ends <= now or sub(known, at) ~= ARGV[3] then return 0 end
 local left = tonumber(ARGV[4])

@@ -13,7 +13,13 @@ for _, member in ipairs(call('ZRANGEBYSCORE', B .. ':leases', '-inf', int(now), 
         end_damaged(id, record, running, now)
     else
         ids[#ids + 1] = id
-        claims[#claims + 1] = claim_of(job, (read_running(running)))
+        local attempt = read_running(running)
+        if attempt == 0 then
+            -- Who runs it cannot be read any more; which attempt this is the record tells.
+            attempt = (job.past and job.past[ATTEMPT] or 0) + 1
+            call('HSET', B .. ':running', id, running_of(attempt, now, job.sequence, 0, ''))
+        end
+        claims[#claims + 1] = claim_of(job, attempt)
         kinds.queues[job.queue], kinds.types[job.type] = true, true
     end
 end

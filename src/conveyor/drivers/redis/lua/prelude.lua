@@ -92,10 +92,19 @@ local function count(queue, level, name, number)
     of_queue[field] = (of_queue[field] or 0) + number
 end
 
+-- Add to a counter. One that a foreign hand has made no number begins anew.
+local function count_up(key, field, number)
+    local added = redis.pcall('HINCRBY', key, field, number)
+    if type(added) == 'table' then
+        if not string.find(added.err, 'not an integer', 1, true) then error(added.err, 0) end
+        call('HSET', key, field, number)
+    end
+end
+
 local function finish(now)
     for queue, of_queue in pairs(counted) do
         for field, number in pairs(of_queue) do
-            if number ~= 0 then call('HINCRBY', B .. ':counts:' .. queue, field, number) end
+            if number ~= 0 then count_up(B .. ':counts:' .. queue, field, number) end
         end
     end
     for queue in pairs(active) do call('HSET', B .. ':counts:' .. queue, 'at', int(now)) end

@@ -23,7 +23,12 @@ if type(added) == 'table' then
     if not string.find(added.err, 'equal or smaller', 1, true) then error(added.err, 0) end
     call('ZADD', B .. ':again:' .. stream, now, struct.pack('>I5', place) .. id)
 end
-call('HINCRBY', B .. ':counts:' .. queue, level .. ':pushed', 1)
+local counted = redis.pcall('HINCRBY', B .. ':counts:' .. queue, level .. ':pushed', 1)
+if type(counted) == 'table' then
+    -- See `count_up`.
+    if not string.find(counted.err, 'not an integer', 1, true) then error(counted.err, 0) end
+    call('HSET', B .. ':counts:' .. queue, level .. ':pushed', 1)
+end
 call('HSET', B .. ':counts:' .. queue, 'at', now)
 if call('SREM', B .. ':armed', queue) == 1 then call('PUBLISH', B .. ':wake', queue) end
 return 1

@@ -41,7 +41,7 @@ for index, row in ipairs(rows) do
 end
 for queue, by_level in pairs(stored) do
     local counts = B .. ':counts:' .. queue
-    for level, number in pairs(by_level) do call('HINCRBY', counts, level .. ':pushed', number) end
+    for level, number in pairs(by_level) do count_up(counts, level .. ':pushed', number) end
     call('HSET', counts, 'at', int(now))
     if call('SREM', B .. ':armed', queue) == 1 then call('PUBLISH', B .. ':wake', queue) end
 end
