@@ -14,12 +14,14 @@ from typing import Final
 import psycopg
 import pytest
 
+from conveyor import Conveyor
+from conveyor.context import running
 from conveyor.drivers.open import open_driver
 from conveyor.lifecycle import after_success
-from conveyor.records import NewJob
+from conveyor.records import JobStatus, NewJob
 from tests import pgbouncer, postgres
 from tests.contract.recount import check_counters
-from tests.contract.stores import a_job, every, jobs, take
+from tests.contract.stores import a_job, every, jobs, take, take_one
 from tests.pgbouncer import Pooler
 from tests.worker import jobs as sample
 from tests.worker import tree
@@ -72,6 +74,26 @@ def test_many_open_a_new_store_at_once(url: str) -> None:
     driver.push([a_job()])
     check_counters(driver)
     driver.close()
+
+
+def test_jobs_complete_in_transactions_of_theirs_whatever_session_they_get(pooler: Pooler, url: str) -> None:
+    app = Conveyor(url)
+    app.job("t")(print)
+
+    def work() -> None:
+        app.driver.push([a_job(type="t")])
+        with running(take_one(app.driver), app) as job, job.transaction() as connection:
+            connection.execute("SELECT %s", ("the same each time, often enough to be prepared",))
+
+    for _ in range(8):
+        work()
+    with psycopg.connect(pooler.url(), prepare_threshold=None) as other:
+        other.execute("SELECT 1")
+        work()
+
+    check_counters(app.driver)
+    assert [job.status for job in every(app.driver)] == [JobStatus.COMPLETED] * 9
+    app.close()
 
 
 def test_a_worker_drains_and_leaves_nothing_in_the_sessions(tmp_path: Path, pooler: Pooler, url: str) -> None:

@@ -32,6 +32,7 @@ class Database:
         try:
             with self.translating():
                 connection = self._pool.take()
+                self.is_pooled: Final = connection.is_pooled
                 try:
                     prepare(connection, settings)
                 finally:

@@ -43,7 +43,7 @@ class Jobs(Part):
         super().__init__(database, clock, aging, retention)
         self._pushes = 0
         self._joining: Final = Joining(database)
-        self._lending: Final = Lending(database.settings)
+        self._lending: Final = Lending(database.settings, is_pooled=database.is_pooled)
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         if not jobs:

@@ -26,7 +26,7 @@ Async = psycopg.AsyncConnection[TupleRow]
 class Lending:
     """What a driver lends to jobs. Threads have a connection each; on an event loop some have, and the others wait."""
 
-    def __init__(self, settings: PostgresSettings) -> None:
+    def __init__(self, settings: PostgresSettings, *, is_pooled: bool) -> None:
         self._settings: Final = settings
         self._parameters: Final[dict[str, Any]] = {
             "connect_timeout": math.ceil(settings.timeout),
@@ -36,6 +36,8 @@ class Lending:
             "application_name": "conveyor",
             **settings.parameters,
             "client_encoding": "utf8",
+            # What is prepared in one session of a pooler is not there in the next.
+            **({"prepare_threshold": None} if is_pooled else {}),
         }
         self._free: Final[list[Sync]] = []
         self._on_loop: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop]] = WeakKeyDictionary()
