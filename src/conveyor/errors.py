@@ -12,6 +12,8 @@
     ├── ScheduleNotFound                     there is no schedule of that name
     ├── DuplicateHandler                     two handlers want one command
     ├── HandlerNotFound                      no handler takes commands of that class
+    ├── DuplicateAlert                       two alerts want one name
+    ├── AlertNotFound                        there is no alert of that name
     ├── NoCurrentJob                         `current_job()` outside a job, or a job that has ended
     ├── JobNotFound                          no job with that id is kept
     ├── ClaimLost                            the job is no longer held under this claim
@@ -153,6 +155,23 @@ class HandlerNotFound(ConveyorError):
             f"@bus.handler({command.__name__}), and import its module"
         )
         self.command = command
+
+
+class DuplicateAlert(ConveyorError):
+    """Two alerts were given one name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is an alert {name!r} already; give this one another name, or remove the other first")
+        self.name = name
+
+
+class AlertNotFound(ConveyorError):
+    """There is no alert of that name in the application."""
+
+    def __init__(self, name: object, known: tuple[str, ...] = ()) -> None:
+        listed = ", ".join(repr(each) for each in sorted(known)[:8]) or "none"
+        super().__init__(f"there is no alert {name!r} (there are: {listed}); name one of these, or add it")
+        self.name = name
 
 
 class NoCurrentJob(ConveyorError):

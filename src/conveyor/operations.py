@@ -9,6 +9,7 @@ from conveyor.records import LockRecord
 from conveyor.retry import Duration
 
 if TYPE_CHECKING:
+    from conveyor.alerts.alerts import Alerts
     from conveyor.app import Conveyor
     from conveyor.dead_letters import DeadLetters
     from conveyor.health import Health
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
 class Operations(ABC):
     """The services of an application."""
 
+    _alerts: Alerts | None = None
+
     @property
     @abstractmethod
     def _conveyor(self) -> Conveyor:
         """The application itself."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """Rules on what the store knows, which workers look at, and who is told when one begins to hold."""
+        if self._alerts is None:
+            from conveyor.alerts.alerts import Alerts
+
+            self._alerts = Alerts(self._conveyor)
+        return self._alerts
 
     @property
     def dead_letters(self) -> DeadLetters:

@@ -34,10 +34,14 @@ MADE_FOR_THEM: Final = {
     "Schedule",
     "PushedJob",
     "Run",
+    "Alerts",
 }
 
 # Public for conveyor's other rooms, and of no use to a program.
 INNER: Final = {
+    "Alerts.rules",
+    "Alerts.sinks_of",
+    "Alerts.check",
     "Conveyor.prepare",
     "Conveyor.aio",
     "Conveyor.is_rehearsed",
@@ -55,7 +59,24 @@ INNER: Final = {
 }
 
 # How a payload is read and written is a matter between JobType and the worker; an AsyncJob has the methods of a Job.
-WITHOUT_METHODS: Final = {"JobType", "AsyncJob"}
+# What conditions and sinks have in common is told of Condition and Sink.
+WITHOUT_METHODS: Final = {
+    "JobType",
+    "AsyncJob",
+    "QueueDepth",
+    "OldestWaiting",
+    "FailureRate",
+    "DeadLetterSize",
+    "DeadLetterGrowth",
+    "MissingWorkers",
+    "StalledQueue",
+    "SlowJobs",
+    "LogSink",
+    "WebhookSink",
+    "EmailSink",
+    "JobSink",
+    "CallSink",
+}
 
 # What docstrings point to, and no page tells of by that name.
 ELSEWHERE: Final = {"see `Delivery`": "see [the options of a payload](payloads.md)"}

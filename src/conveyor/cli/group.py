@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "workers": _Entry("Look", "List workers, and whether they can work."),
     "health": _Entry("Look", "Say whether jobs are being run, for probes too."),
     "metrics": _Entry("Look", "Show how many jobs ran, how long and how well."),
+    "alerts": _Entry("Look", "List alerts, and try who is told."),
     "locks": _Entry("Look", "List locks and who holds them."),
     "doctor": _Entry("Look", "Examine the store: settings, clock, dead leases."),
     "check": _Entry("Look", "Find what is wrong with the set-up."),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from conveyor.drivers.base import Driver
 from conveyor.errors import SchemaMismatch, StoreError
 from conveyor.scheduler import Scheduler
-from conveyor.worker import application, events, logs
+from conveyor.worker import alarm, application, events, logs
 from conveyor.worker.burst import Burst
 from conveyor.worker.enforcer import Enforcer
 from conveyor.worker.engine import slots_needed
@@ -159,7 +159,9 @@ class Supervisor:
             schedule=None if self._settings.burst else Scheduler(self._app).run_once,
         )
         self._burst = Burst(self._driver, self._queues) if self._settings.burst else None
+        alerts = alarm.Alarm(self._app, self._name, is_on=not self._settings.burst)
         self._upkeep.start()
+        alerts.start()
         # What is loaded now stays: the collector need not look at it again and again, nor when this process ends.
         gc.collect()
         gc.freeze()
@@ -172,6 +174,7 @@ class Supervisor:
                 self._reap()
                 time.sleep(0.001)
             self._selector.close()
+            alerts.stop()
             self._upkeep.stop(_SIGN_OFF)
             self._app.close()
         logger.info("worker %s has stopped; it ran %s", self._name, self._tally.total(()))
@@ -186,6 +189,7 @@ class Supervisor:
                 self._driver = self._app.driver
                 self._driver.counts(())
                 self._app.schedules.check()
+                alarm.check(self._app)
             except SchemaMismatch:
                 raise
             except StoreError as error:
