@@ -17,8 +17,9 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
+from conveyor.drivers.postgres.driver import PostgresDriver
 from conveyor.errors import SchemaMismatch, StoreError, StoreFull, StoreUnavailable
-from conveyor.lifecycle import after_success
+from conveyor.lifecycle import after_success, handed_back
 from conveyor.records import NewJob
 from tests import postgres
 from tests.contract.recount import check_counters
@@ -285,10 +286,10 @@ def test_an_old_transaction_does_not_halve_the_rate_of_claims(count: int) -> Non
         rates: list[float] = []
         for _ in range(10):
             took = 0.0
-            for _ in range(step // 500):
-                driver.push(jobs(500))
+            for _ in range(step // 200):
+                driver.push(jobs(200))
                 began = time.perf_counter()
-                claims = take(driver, limit=500)
+                claims = take(driver, limit=200)
                 took += time.perf_counter() - began
                 assert all(driver.settle([after_success(claim, None) for claim in claims]))
             rates.append(step / took)
@@ -296,3 +297,31 @@ def test_an_old_transaction_does_not_halve_the_rate_of_claims(count: int) -> Non
         assert max(rates[-3:]) > max(rates[:3]) / 2, [round(rate) for rate in rates]
         counts = driver.counts(["a"])[0].by_priority[500]
         assert (counts.completed, counts.ready, counts.processing) == (count, 0, 0)
+
+
+def test_what_goes_back_before_the_front_of_a_worn_queue_is_found_within_a_second() -> None:
+    role = Role()
+    with role.opened() as driver, role.opened() as other, old_snapshot(role.server):
+        assert isinstance(driver, PostgresDriver)
+        for _ in range(7):
+            driver.push(jobs(1000))
+            driver.settle([after_success(claim, None) for claim in take(driver, limit=1000)])
+        first, second, third, *_ = driver.push(jobs(10))
+        assert [claim.id for claim in take(driver, limit=1)] == [first]
+        assert driver._fronts.of(["a"]) is not None
+
+        # What this driver gives back, and whatever is pushed, it finds at once, and in order.
+        (claim,) = take(driver, limit=1)
+        driver.settle([handed_back(claim)])
+        (again,) = take(driver, limit=1)
+        assert (claim.id, again.id) == (second, second)
+        (urgent,) = driver.push([a_job(priority=1000)])
+        assert [claim.id for claim in take(driver, limit=1)] == [urgent]
+        # What another one gives back is found when the front is looked for again.
+        (stray,) = take(other, limit=1)
+        assert stray.id == third
+        assert len(take(driver, limit=1)) == 1
+        assert other.settle([handed_back(stray)]) == [True]
+        given_back = time.monotonic()
+        wait_until(lambda: stray.id in [claim.id for claim in take(driver, limit=1)], 3)
+        assert time.monotonic() - given_back < 2

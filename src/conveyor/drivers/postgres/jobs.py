@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import starmap
@@ -124,11 +125,15 @@ class Jobs(Part):
             "lease": micros(lease),
             "worker": worker,
             "now": now,
+            "fronts": self._fronts.of(queues),
         }
+        began = time.monotonic()
         rows = self._database.run("claim", parameters)
         if rows and rows[-1][0] is None:
-            rows.pop()
-            self._bury_overdue(queues, now)
+            _, is_behind, _, _, _, told, *_, moment, _ = rows.pop()
+            self._fronts.learn(told, moment, time.monotonic() - began)
+            if is_behind:
+                self._bury_overdue(queues, now)
         return list(starmap(Claim, rows))
 
     def _bury_overdue(self, queues: Sequence[str], now: int | None) -> None:

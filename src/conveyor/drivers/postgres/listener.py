@@ -51,10 +51,11 @@ class Listener:
         self._asked, self._asked_until = wanted, now + _ASKED_FOR
         return is_new
 
-    def probe(self, asked: str, now: int | None) -> tuple[bool, int | None]:
+    def probe(self, asked: str, now: int | None, fronts: str | None) -> tuple[bool, int | None]:
         """What probe.sql answers. What we were told before is no news."""
         self._heard.clear()
-        rows = rows_of(self._connected(), self._database.statement("probe"), {"queues": asked, "now": now})
+        parameters = {"queues": asked, "now": now, "fronts": fronts}
+        rows = rows_of(self._connected(), self._database.statement("probe"), parameters)
         return rows[0][0], rows[0][1]
 
     def hears(self, timeout: float, queues: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from conveyor.drivers.postgres.database import Database
+from conveyor.drivers.postgres.fronts import Fronts
 from conveyor.priority import Aging
 from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock, system_clock
@@ -22,6 +23,7 @@ class Part:
         self._clock = clock
         self._aging = aging
         self._retention = retention
+        self._fronts = Fronts(aging)
 
     def _now(self) -> int | None:
         """The present moment, where a test has given us a clock; `None` for the server's."""

@@ -39,7 +39,7 @@ class Wait(Part):
                 # Ask to be told first, then look: a push between the two is either seen or heard.
                 if listener.ask(queues):
                     pauses = list(_PAUSES)
-                ready, due_in = listener.probe(asked, self._now())
+                ready, due_in = listener.probe(asked, self._now(), self._fronts.of(queues))
                 left = deadline - time.monotonic()
                 if ready or left <= 0:
                     return ready

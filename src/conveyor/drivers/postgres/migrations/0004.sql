@@ -58,8 +58,13 @@ END
 $$;
 
 -- Take up to `how_many` ready jobs of these queues (JSON array), by their order and then by score. A last row without an id
--- says that there are more overdue jobs to bury: call `bury_overdue`.
-CREATE FUNCTION claim(queues json, how_many integer, lease bigint, who text, moment bigint)
+-- has something to say: `attempt` is 1 when there are more overdue jobs to bury (call `bury_overdue`), and `payload` tells the fronts.
+--
+-- A claim leaves dead entries behind in the index, in front of what is ready. While a transaction stays open, nothing takes them away,
+-- and each claim reads over all of them again. So one that has had to read much tells where what is ready begins: `fronts`, a JSON
+-- object of the least scores of the four levels by queue, null for a level with nothing in it. Given back, the next claims begin there.
+-- They miss what has come to be ready before a front; whoever gives fronts has to look without them now and then.
+CREATE FUNCTION claim(queues json, how_many integer, lease bigint, who text, moment bigint, fronts json DEFAULT NULL)
     RETURNS TABLE (id uuid, attempt integer, type text, queue text, priority smallint, payload text, options text,
                    failures integer, crashes integer, max_crashes integer, pushed_at bigint, due_at bigint)
     LANGUAGE plpgsql
@@ -68,7 +73,9 @@ CREATE FUNCTION claim(queues json, how_many integer, lease bigint, who text, mom
     SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
+    lowest CONSTANT bigint := -9223372036854775808;
     name text; room integer := least(how_many, 1000); took integer; is_behind boolean := false;
+    read bigint; critical bigint; high bigint; normal bigint; low bigint; told jsonb := '{}';
 BEGIN
     moment := coalesce(moment, clock());
     FOR name IN SELECT q FROM json_array_elements_text(queues) AS q LOOP
@@ -81,17 +88,26 @@ BEGIN
             PERFORM promote_due(name, 1000, moment);
         END IF;
         CONTINUE WHEN room <= 0;
+        critical := coalesce((fronts -> name ->> 0)::bigint, lowest);
+        high := coalesce((fronts -> name ->> 1)::bigint, lowest);
+        normal := coalesce((fronts -> name ->> 2)::bigint, lowest);
+        low := coalesce((fronts -> name ->> 3)::bigint, lowest);
+        read := pg_stat_get_xact_tuples_returned('job_ready'::regclass);
         RETURN QUERY
         WITH next AS MATERIALIZED (
             SELECT free.place, level.score, level.seq
               FROM (-- Each level is in order by its index, and the levels are merged as they are read.
-                    (SELECT ctid AS place, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 1000 ORDER BY 2, 3)
+                    (SELECT ctid AS place, score, seq FROM job
+                      WHERE stage = 1 AND queue = name AND priority = 1000 AND score >= critical ORDER BY 2, 3)
                     UNION ALL
-                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 750 ORDER BY 2, 3)
+                    (SELECT ctid, score, seq FROM job
+                      WHERE stage = 1 AND queue = name AND priority = 750 AND score >= high ORDER BY 2, 3)
                     UNION ALL
-                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 500 ORDER BY 2, 3)
+                    (SELECT ctid, score, seq FROM job
+                      WHERE stage = 1 AND queue = name AND priority = 500 AND score >= normal ORDER BY 2, 3)
                     UNION ALL
-                    (SELECT ctid, score, seq FROM job WHERE stage = 1 AND queue = name AND priority = 250 ORDER BY 2, 3)) AS level
+                    (SELECT ctid, score, seq FROM job
+                      WHERE stage = 1 AND queue = name AND priority = 250 AND score >= low ORDER BY 2, 3)) AS level
              CROSS JOIN LATERAL (
                     -- Locked one by one as they are met: what another claim has locked is passed over.
                     SELECT job.ctid AS place FROM job
@@ -114,22 +130,32 @@ BEGIN
           FROM taken AS t ORDER BY t.score, t.seq;
         GET DIAGNOSTICS took = ROW_COUNT;
         room := room - took;
+        IF fronts -> name IS NOT NULL OR pg_stat_get_xact_tuples_returned('job_ready'::regclass) - read > took + 5000 THEN
+            told := told || jsonb_build_object(name, jsonb_build_array(
+                (SELECT score FROM job WHERE stage = 1 AND queue = name AND priority = 1000 AND score >= critical ORDER BY score, seq LIMIT 1),
+                (SELECT score FROM job WHERE stage = 1 AND queue = name AND priority = 750 AND score >= high ORDER BY score, seq LIMIT 1),
+                (SELECT score FROM job WHERE stage = 1 AND queue = name AND priority = 500 AND score >= normal ORDER BY score, seq LIMIT 1),
+                (SELECT score FROM job WHERE stage = 1 AND queue = name AND priority = 250 AND score >= low ORDER BY score, seq LIMIT 1)));
+        END IF;
     END LOOP;
-    IF is_behind THEN
-        RETURN QUERY SELECT NULL::uuid, NULL::integer, NULL::text, NULL::text, NULL::smallint, NULL::text, NULL::text,
-                            NULL::integer, NULL::integer, NULL::integer, NULL::bigint, NULL::bigint;
+    IF is_behind OR told <> '{}' THEN
+        RETURN QUERY SELECT NULL::uuid, is_behind::integer, NULL::text, NULL::text, NULL::smallint, told::text, NULL::text,
+                            NULL::integer, NULL::integer, NULL::integer, moment, NULL::bigint;
     END IF;
 END
 $$;
 
 -- What a claim of these queues would find: whether there is anything, and the microseconds until a delayed job is due.
-CREATE FUNCTION probe(queues json, moment bigint, OUT ready boolean, OUT due_in bigint) LANGUAGE plpgsql
+CREATE FUNCTION probe(queues json, moment bigint, fronts json DEFAULT NULL, OUT ready boolean, OUT due_in bigint) LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
     moment := coalesce(moment, clock());
-    SELECT bool_or(EXISTS (SELECT FROM job WHERE stage = 1 AND queue = q)),
+    SELECT bool_or(CASE WHEN fronts -> q IS NULL THEN EXISTS (SELECT FROM job WHERE stage = 1 AND queue = q)
+                        ELSE EXISTS (SELECT FROM json_array_elements_text(fronts -> q) WITH ORDINALITY AS f (front, n)
+                                      WHERE EXISTS (SELECT FROM job WHERE stage = 1 AND queue = q AND priority = 1250 - 250 * n
+                                                       AND score >= front::bigint)) END),
            min((SELECT min(due) FROM job WHERE stage = 0 AND queue = q)) - moment
       INTO ready, due_in
       FROM json_array_elements_text(queues) AS q
