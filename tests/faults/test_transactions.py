@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from conveyor import Conveyor
+from conveyor.records import JobStatus
 from tests import postgres
-from tests.contract.callers import place_of
+from tests.contract.callers import orders, place_of
+from tests.contract.stores import a_job
 
 
-@pytest.mark.parametrize(("store", "step"), [("postgres", 12), ("sqlite", 5)])
+@pytest.mark.parametrize(("store", "step"), [("postgres", 16), ("sqlite", 6)])
 def test_a_kill_at_any_instant_leaves_all_or_nothing(store: str, step: int, tmp_path: Path) -> None:
     url, _ = place_of(store, tmp_path)
     if store == "postgres":
@@ -35,3 +43,52 @@ def test_a_kill_at_any_instant_leaves_all_or_nothing(store: str, step: int, tmp_
     assert left == sorted(left, reverse=True)
     assert len(found) > 20
     assert [each["killed"] for each in found] == [True] * (len(found) - 1) + [False]
+
+
+MODULE: Final = """
+from conveyor import Conveyor, current_job
+
+app = Conveyor({url!r})
+
+
+@app.job("pack")
+def pack(order: int) -> None:
+    with current_job().transaction() as connection:
+        connection.execute(f"INSERT INTO orders VALUES ({{order}})")
+
+
+@app.job("apack")
+async def apack(order: int) -> None:
+    async with current_job().transaction() as connection:
+        await connection.execute(f"INSERT INTO orders VALUES ({{order}})")
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("store", ["postgres", "sqlite"])
+def test_workers_that_are_killed_again_and_again_do_each_job_s_work_once(store: str, tmp_path: Path) -> None:
+    url, place = place_of(store, tmp_path)
+    (tmp_path / "shop.py").write_text(MODULE.format(url=url))
+    app = Conveyor(url)
+    types = ["pack", "apack"] if store == "postgres" else ["pack"]
+    numbers = range(3000)
+    ids = app.driver.push(
+        [a_job("default", type=types[n % len(types)], payload=f'{{"order":{n}}}', max_crashes=1000) for n in numbers]
+    )
+    work = [sys.executable, "-m", "conveyor", "work", "--app", "shop:app", "--lease", "2s"]
+
+    for _ in range(20):
+        with subprocess.Popen(work, cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True) as worker:
+            before, deadline = orders(place), time.monotonic() + 30
+            while orders(place) == before < len(numbers) and time.monotonic() < deadline:
+                time.sleep(random.uniform(0, 0.05))
+            os.killpg(worker.pid, signal.SIGKILL)
+    # What the killed ones held lapses first.
+    deadline = time.monotonic() + 120
+    while orders(place) < len(numbers) and time.monotonic() < deadline:
+        assert subprocess.run([*work, "--burst"], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+    assert orders(place) == len(numbers)
+    assert {job.status for job in app.driver.get(ids) if job} == {JobStatus.COMPLETED}
+    app.close()

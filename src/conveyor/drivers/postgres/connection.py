@@ -46,15 +46,9 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
         return not poll.poll(0)
 
 
-def connect(settings: PostgresSettings) -> BoundedConnection:
-    """Connect, within the timeout.
-
-    Raises:
-        psycopg.Error: it cannot be reached, or refuses us.
-        Overdue: it does not answer.
-        SchemaMismatch: the database is not encoded in UTF-8.
-    """
-    parameters: dict[str, Any] = {
+def bounded(settings: PostgresSettings) -> dict[str, Any]:
+    """What libpq is told: to notice in time when nobody is there."""
+    return {
         "connect_timeout": math.ceil(settings.timeout),
         "keepalives_idle": 5,
         "keepalives_interval": 2,
@@ -64,7 +58,17 @@ def connect(settings: PostgresSettings) -> BoundedConnection:
         **settings.parameters,
         "client_encoding": "utf8",
     }
-    connection = BoundedConnection.connect(**parameters, autocommit=True)
+
+
+def connect(settings: PostgresSettings) -> BoundedConnection:
+    """Connect, within the timeout.
+
+    Raises:
+        psycopg.Error: it cannot be reached, or refuses us.
+        Overdue: it does not answer.
+        SchemaMismatch: the database is not encoded in UTF-8.
+    """
+    connection = BoundedConnection.connect(**bounded(settings), autocommit=True)
     try:
         _greet(connection, settings)
     except BaseException:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import select
 import weakref
 from collections.abc import AsyncGenerator, Generator
@@ -16,6 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
+from conveyor.drivers.postgres.connection import bounded
 from conveyor.drivers.postgres.settings import PostgresSettings
 from conveyor.drivers.postgres.translation import translating
 
@@ -29,13 +29,7 @@ class Lending:
     def __init__(self, settings: PostgresSettings, *, is_pooled: bool) -> None:
         self._settings: Final = settings
         self._parameters: Final[dict[str, Any]] = {
-            "connect_timeout": math.ceil(settings.timeout),
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "application_name": "conveyor",
-            **settings.parameters,
-            "client_encoding": "utf8",
+            **bounded(settings),
             # What is prepared in one session of a pooler is not there in the next.
             **({"prepare_threshold": None} if is_pooled else {}),
         }
