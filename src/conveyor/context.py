@@ -220,7 +220,7 @@ class CurrentJob:
         A store that does not answer is logged, and does not disturb the job. Of a message, 10,000 characters are kept.
 
         Raises:
-            InvalidValue: `current` or `total` is no finite number, or `message` no text.
+            InvalidValue: `current` or `total` is no finite number, `total` is below 0, or `message` is no text.
         """
         self._unwritten = _progress(current, total, message)
         now = monotonic()
@@ -269,9 +269,20 @@ def _progress(current: object, total: object, message: object) -> Progress:
         raise InvalidValue(f"message is {message!r}; give text")
     return Progress(
         current=_number(current, "current"),
-        total=None if total is None else _number(total, "total"),
+        total=None if total is None else check_total(total),
         message=escaped(message[:MAX_MESSAGE]),
     )
+
+
+def check_total(total: object) -> float:
+    """How much there is to do.
+
+    Raises:
+        InvalidValue: it is no number, or below 0.
+    """
+    if (number := _number(total, "total")) < 0:
+        raise InvalidValue(f"total is {total!r}; give a number from 0 up, or None where nobody can count")
+    return number
 
 
 def _number(value: object, name: str) -> float:

@@ -62,10 +62,11 @@ class DeadLetters:
         """Up to `limit` of them, newest job first.
 
         Args:
+            limit: 1 or more.
             after: the last one of the page before.
         """
         cursor = after.id if isinstance(after, StoredJob) else after
-        return self._app.driver.find(self._filter(which), limit=_whole(limit, "limit"), cursor=cursor).jobs
+        return self._app.driver.find(self._filter(which), limit=_whole(limit, "limit", 1), cursor=cursor).jobs
 
     def each(self, **which: Unpack[Which]) -> Iterator[StoredJob]:
         """All of them, newest job first, read page by page."""
@@ -335,7 +336,7 @@ def _pace(rate: object) -> tuple[int, float]:
 _FASTEST: Final = 1_000_000
 
 
-def _whole(number: int, name: str) -> int:
-    if type(number) is not int or number < 0:
-        raise InvalidValue(f"{name} is {number!r}; give a whole number from 0 up")
+def _whole(number: int, name: str, least: int = 0) -> int:
+    if type(number) is not int or number < least:
+        raise InvalidValue(f"{name} is {number!r}; give a whole number from {least} up")
     return number

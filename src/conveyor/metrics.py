@@ -198,11 +198,13 @@ def _figures(found: Iterable[JobMetrics], elapsed: float, type: str | None, queu
 
 def _spread(sum_us: int, buckets: dict[int, int]) -> Spread:
     count = sum(buckets.values())
-    shares = {name: percentile(buckets, share) for name, share in _SHARES}
-    return Spread(
-        average=sum_us / count / SECOND if count else None,
-        **{name: None if value is None else value / SECOND for name, value in shares.items()},
-    )
+    if not count:
+        return Spread(average=None, p50=None, p95=None, p99=None, maximum=None)
+    average = sum_us / count
+    shares = {name: percentile(buckets, share) or 0.0 for name, share in _SHARES}
+    # What stands for the greatest bucket may be less than the greatest in it; the average, which is exact, is not more.
+    shares["maximum"] = max(shares["maximum"], average)
+    return Spread(average=average / SECOND, **{name: value / SECOND for name, value in shares.items()})
 
 
 _SHARES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("maximum", 1.0))

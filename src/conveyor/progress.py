@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
-from conveyor.context import CurrentJob, current_job
+from conveyor.context import CurrentJob, check_total, current_job
 from conveyor.errors import NoCurrentJob
 
 T = TypeVar("T")
@@ -20,6 +20,9 @@ def track(items: Iterable[T], total: float | None = None, message: str | Callabl
         items: what to go through.
         total: how many there are; by itself what `len()` says, or nothing where it says nothing.
         message: what to say beside the number, or a function that makes it from the item at hand.
+
+    Raises:
+        InvalidValue: `total` is no number, or below 0.
     """
     job = _job()
     whole = _total(items, total)
@@ -57,7 +60,9 @@ def _job() -> CurrentJob | None:
 
 
 def _total(items: object, total: float | None) -> float | None:
-    return len(items) if total is None and isinstance(items, Sized) else total
+    if total is not None:
+        return check_total(total)
+    return len(items) if isinstance(items, Sized) else None
 
 
 def _text(message: str | Callable[[T], str], item: T) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,16 @@ def test_a_worker_that_is_not_healthy_is_told_by_the_exit_code(cli: Cli, store: 
     assert "Worker stuck: 1 of 2 child processes are up." in answer.err
 
 
+def test_an_age_without_cleanup_is_refused(cli: Cli, store: Store) -> None:
+    beat(store, "gone", ago=90)
+
+    answer = cli("workers", "--older-than", "1m")
+
+    assert answer.code == 2
+    assert "--older-than says what --cleanup is to forget" in answer.err
+    assert cli("workers", env={"CONVEYOR_WORKERS_OLDER_THAN": "1m"}).rows[0][0] == "gone"
+
+
 def test_workers_that_are_gone_are_cleaned_up(cli: Cli, store: Store) -> None:
     beat(store, "gone", ago=90)
     beat(store, "here")
@@ -93,7 +104,21 @@ def test_health_names_what_is_wrong(cli: Cli, store: Store) -> None:
         "problem: 1 worker healthy, 2 wanted",
     ]
     assert cli("health", "--queue", "reports").code == 0
+    assert cli("health", "--queue", "reprots", "--workers", 0).out == (
+        "problem: queue 'reprots': nobody has heard of it: nothing was pushed to it, and no worker serves it\n"
+    )
     assert cli("health", "--json").json["problems"][1] == "queue 'emails': no healthy worker serves it"
+
+
+def test_a_queue_of_the_app_is_heard_of_before_its_first_job(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "queues_app.py").write_text(
+        "from conveyor import Conveyor\napp = Conveyor()\n"
+        "@app.job('report.build', queue='reports')\ndef build() -> None: ...\n",
+        encoding="utf-8",
+    )
+
+    assert cli("health", "--queue", "reports", "--workers", 0).code == 1
+    assert cli("health", "--queue", "reports", "--workers", 0, "--app", "queues_app:app").code == 0
 
 
 def test_without_a_worker_health_is_bad_unless_none_is_wanted(cli: Cli) -> None:

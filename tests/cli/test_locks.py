@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Cli, Store
 
 
@@ -29,3 +31,13 @@ def test_a_lock_is_taken_from_its_holder_after_asking(cli: Cli, store: Store) ->
 
     again = cli("locks", "--release", "report:7", "--yes", "--json")
     assert (again.code, again.json) == (1, {"released": False})
+
+
+@pytest.mark.parametrize("name", ["", "x" * 10_240], ids=["none", "10 KiB"])
+def test_a_name_that_no_lock_has_is_refused(cli: Cli, name: str) -> None:
+    answer = cli("locks", "--release", name)
+
+    assert answer.code == 1
+    assert "lock name is" in answer.err
+    assert "give 1 to 200 printable characters" in answer.err
+    assert len(answer.err) < 300

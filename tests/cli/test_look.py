@@ -271,3 +271,30 @@ def test_looking_changes_nothing(cli: Cli, store: Store) -> None:
         cli(*command)
 
     assert (store.driver.counts(), store.driver.get([id])) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["failed", ""],
+        ["failed", "emails", ","],
+        ["failed", "--queue", ""],
+        ["failed", "--type", ""],
+        ["metrics", "--type", ""],
+        ["metrics", "--queue", " "],
+        ["jobs", "--tag", ""],
+        ["jobs", "--type", ""],
+        ["pause", ""],
+        ["resume", ""],
+        ["work", "", "--app", "shop:app"],
+        ["retry", "--error", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_choice_is_refused(cli: Cli, store: Store, arguments: list[str]) -> None:
+    store.push()
+
+    answer = cli(*arguments)
+
+    assert answer.code == 2
+    assert "it is empty" in answer.err

@@ -116,6 +116,24 @@ def test_a_unique_key_that_is_taken_answers_the_job_that_has_it(cli: Cli, store:
     assert cli("push", "t", "--queue", "emails", "--json").json["pushed"] is True
 
 
+def test_a_key_that_the_job_type_asks_for_is_not_blamed_on_the_option(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "unique_app.py").write_text(
+        "from conveyor import Conveyor, Unique\napp = Conveyor()\n"
+        "@app.job('digest', unique=Unique())\ndef digest() -> None: ...\n",
+        encoding="utf-8",
+    )
+
+    first = cli("push", "digest", "--app", "unique_app:app")
+    again = cli("push", "digest", "--app", "unique_app:app")
+
+    assert again.out == first.out
+    assert again.err == (
+        "Not pushed: an active job of that queue has the same unique key, as its job type asks for. This is its id.\n"
+    )
+    assert cli("push", "digest", "--unique", "k", "--app", "unique_app:app").out != first.out
+    assert "has this --unique key" in cli("push", "digest", "--unique", "k", "--app", "unique_app:app").err
+
+
 def test_an_id_that_is_kept_already_is_not_pushed_again(cli: Cli, store: Store) -> None:
     first = store.push()
 

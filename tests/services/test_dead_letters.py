@@ -226,6 +226,12 @@ def test_a_condition_that_cannot_be_is_refused(app: Conveyor, send: Send, which:
     assert app.dead_letters.statistics().count == 1
 
 
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "all"])
+def test_a_page_has_at_least_one(app: Conveyor, limit: Any) -> None:
+    with pytest.raises(InvalidValue, match="give a whole number from 1 up"):
+        app.dead_letters.list(limit=limit)
+
+
 # ── bring back ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

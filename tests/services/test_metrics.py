@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from conveyor import Conveyor, InvalidValue, JobNotFound, JobStatus, Metrics
@@ -58,6 +60,27 @@ def test_figures_say_how_many_how_long_and_how_well(app: Conveyor) -> None:
     assert figures.wait.p50 == about(0.126)
     assert figures.average_memory == about(200 << 20)
     assert figures.peak_memory == about(300 << 20)
+
+
+@given(st.lists(st.integers(1, 10**11), min_size=1, max_size=20), st.integers(1, 50))
+def test_no_figure_is_above_the_maximum_and_none_is_more_than_2_percent_off(durations: list[int], times: int) -> None:
+    app = Conveyor("memory://figures")
+    try:
+        ran(app, durations=tuple(durations) * times)
+
+        run = app.metrics.total().run
+    finally:
+        app.close()
+
+    assert run.average is not None
+    assert run.maximum is not None
+    assert run.p50 is not None
+    assert run.p95 is not None
+    assert run.p99 is not None
+    assert run.average <= run.maximum * (1 + 1e-12)
+    assert run.p50 <= run.p95 <= run.p99 <= run.maximum
+    assert run.average == pytest.approx(sum(durations) / len(durations) / SECOND)
+    assert run.maximum == about(max(durations) / SECOND)
 
 
 def test_figures_are_told_by_type_and_by_queue(app: Conveyor) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from conveyor import Conveyor, atrack, track
+from conveyor import Conveyor, InvalidValue, atrack, current_job, track
 from conveyor.context import running
 from conveyor.ids import new_id
 from conveyor.records import Claim, NewJob
@@ -63,6 +64,16 @@ def test_an_async_loop_is_tracked_too(app: Conveyor, claim: Claim) -> None:
 
     assert asyncio.run(work()) == ["a", "b", "c", "d"]
     assert last(app, claim) == (2, 2, "")
+
+
+@pytest.mark.parametrize("total", [-1, float("nan"), "7"], ids=str)
+def test_a_total_that_cannot_be_is_refused_in_a_job_and_outside(app: Conveyor, claim: Claim, total: Any) -> None:
+    with pytest.raises(InvalidValue, match="total is"):
+        list(track([1], total=total))
+    with running(claim, app), pytest.raises(InvalidValue, match="total is"):
+        current_job().progress(1, total)
+
+    assert app.handle(claim.id).progress is None
 
 
 def test_outside_of_a_job_the_items_are_passed_on(app: Conveyor) -> None:

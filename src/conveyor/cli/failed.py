@@ -17,7 +17,7 @@ from conveyor.cli.options import (
     queue_option,
     reason_option,
     since_option,
-    split_names,
+    split,
     store_options,
     tag_option,
     type_option,
@@ -45,7 +45,7 @@ from conveyor.times import system_clock
         '"conveyor retry", read one with "conveyor show ID".'
     ),
 )
-@click.argument("queues", nargs=-1, metavar="[QUEUE]...")
+@click.argument("queues", nargs=-1, metavar="[QUEUE]...", callback=split)
 @queue_option("Only this queue; may be given again.")
 @type_option("Only jobs of this type; may be given again.")
 @error_option("Only those whose last error has TEXT in its type or message.")
@@ -80,7 +80,7 @@ def failed(
     driver = target.driver
     where = choice(
         driver,
-        queues=split_names(queues) + queue,
+        queues=queues + queue,
         types=type,
         reasons=reason,
         error=error,

@@ -36,12 +36,20 @@ def health(target: Target, queue: tuple[str, ...], workers: int, *, json: bool) 
     Exits with 0 if so and with 1 if not, after naming what is wrong.
     """
     names = queue_names(queue)
-    checked = target.any_app().health
+    app = target.any_app()
+    checked = app.health
     found = [each for each in checked.check_workers().workers if not names or not set(names).isdisjoint(each.queues)]
     queues = [each for each in checked.check_queues() if not names or each.queue in names]
+    known = {each.queue for each in queues} | {name for worker in found for name in worker.queues}
+    known |= {job_type.queue for job_type in app.job_types.values()}
     healthy = sum(worker.is_healthy for worker in found)
     problems = [f"worker {worker.name}: {worker.problem}" for worker in found if worker.problem]
     problems += [f"queue {each.queue!r}: {each.problem}" for each in queues if each.problem]
+    problems += [
+        f"queue {name!r}: nobody has heard of it: nothing was pushed to it, and no worker serves it"
+        for name in names
+        if name not in known
+    ]
     if healthy < workers:
         problems.append(f"{count(healthy, 'worker')} healthy, {workers} wanted")
     if json:

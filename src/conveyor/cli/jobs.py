@@ -8,7 +8,15 @@ import click
 
 from conveyor.cli.command import Command
 from conveyor.cli.documents import job_document
-from conveyor.cli.options import DURATION, json_option, limit_option, queue_option, store_options, type_option
+from conveyor.cli.options import (
+    DURATION,
+    json_option,
+    limit_option,
+    queue_option,
+    store_options,
+    tag_option,
+    type_option,
+)
 from conveyor.cli.output import put_json, say
 from conveyor.cli.search import found, queue_names
 from conveyor.cli.store import Target
@@ -45,7 +53,7 @@ STYLES = {
     help="Only jobs in this status; may be given again.",
 )
 @type_option("Only jobs of this type; may be given again.")
-@click.option("--tag", default="", metavar="TAG", help="Only jobs with this tag.")
+@tag_option("Only jobs with this tag.")
 @click.option("--since", type=DURATION, metavar="AGE", help="Only those pushed, or ended, within this time: 10m, 2h.")
 @limit_option(50, "How many to list, newest first.")
 @json_option

@@ -10,6 +10,7 @@ from conveyor.cli.output import confirm, put_json, say
 from conveyor.cli.store import Target
 from conveyor.cli.table import Column, Table, show
 from conveyor.cli.words import span, when
+from conveyor.job_lock import check_lock_name
 from conveyor.times import SECOND
 
 
@@ -28,6 +29,8 @@ from conveyor.times import SECOND
 @Target.opened
 def locks(target: Target, release: str | None, *, yes: bool, json: bool) -> None:
     """List the locks that are held, and by whom: by programs with app.lock, and by jobs registered with lock=."""
+    if release is not None:
+        check_lock_name(release)
     held = target.driver.locks()
     now = target.driver.now()
     if release is not None:

@@ -134,17 +134,17 @@ def store_options(function: _Function) -> _Function:
 
 def queue_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--queue`, which may be given again and may hold several names between commas; gives a tuple `queue`."""
-    return click.option("--queue", "-q", multiple=True, metavar="QUEUE", callback=_split, help=help)
+    return click.option("--queue", "-q", multiple=True, metavar="QUEUE", callback=split, help=help)
 
 
 def exclude_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--exclude`, in the same way."""
-    return click.option("--exclude", "-x", multiple=True, metavar="QUEUE", callback=_split, help=help)
+    return click.option("--exclude", "-x", multiple=True, metavar="QUEUE", callback=split, help=help)
 
 
 def type_option(help: str) -> Callable[[_Function], _Function]:
     """Add `--type`, in the same way."""
-    return click.option("--type", "-t", multiple=True, metavar="TYPE", callback=_split, help=help)
+    return click.option("--type", "-t", multiple=True, metavar="TYPE", callback=split, help=help)
 
 
 def limit_option(default: int | None, help: str) -> Callable[[_Function], _Function]:
@@ -191,7 +191,8 @@ json_option = click.option("--json", is_flag=True, help="Answer with one JSON do
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def _split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def split(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that an option or argument was given; for click's `callback`."""
     for value in values:
         if not split_names((value,)):
             _refuse_nothing(ctx, param)
@@ -206,7 +207,7 @@ def _text(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 def _refuse_nothing(ctx: click.Context, param: click.Parameter) -> NoReturn:
     """What a variable of the shell that is not set comes to must not choose more than was meant."""
-    raise click.BadParameter("it is empty; give a value, or leave the option out.", ctx, param)
+    raise click.BadParameter("it is empty; give a value, or leave it out.", ctx, param)
 
 
 def split_names(values: tuple[str, ...]) -> tuple[str, ...]:

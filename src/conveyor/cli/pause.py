@@ -6,7 +6,7 @@ import click
 
 from conveyor.cli.command import Command
 from conveyor.cli.documents import total
-from conveyor.cli.options import json_option, split_names, store_options
+from conveyor.cli.options import json_option, split, store_options
 from conveyor.cli.output import put_json, say
 from conveyor.cli.store import Target
 from conveyor.cli.words import count
@@ -21,7 +21,7 @@ from conveyor.payload import check_queue_name
     ),
     epilog='Pushes go on, and running jobs finish. End the pause with "conveyor resume QUEUE".',
 )
-@click.argument("queues", nargs=-1, required=True, metavar="QUEUE...")
+@click.argument("queues", nargs=-1, required=True, metavar="QUEUE...", callback=split)
 @json_option
 @store_options
 @Target.opened
@@ -30,7 +30,7 @@ def pause(target: Target, queues: tuple[str, ...], *, json: bool) -> None:
 
     Pausing a paused queue changes nothing. A queue may be paused before its first job.
     """
-    names = tuple(check_queue_name(name) for name in split_names(queues))
+    names = tuple(check_queue_name(name) for name in queues)
     for name in names:
         target.driver.pause(name)
     report_pause(target, names, json=json)

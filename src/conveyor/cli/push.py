@@ -89,7 +89,8 @@ def push(
     if is_known:
         say("Not pushed: a job with this --id is kept already.")
     elif stored != new.id:
-        say("Not pushed: an active job of that queue has this --unique key. This is its id.")
+        whose = "this --unique key" if unique is not None else "the same unique key, as its job type asks for"
+        say(f"Not pushed: an active job of that queue has {whose}. This is its id.")
 
 
 def _unchecked(type: str, text: str, delivery: Delivery) -> NewJob:

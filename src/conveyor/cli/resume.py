@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from conveyor.cli.command import Command
-from conveyor.cli.options import json_option, split_names, store_options
+from conveyor.cli.options import json_option, split, store_options
 from conveyor.cli.pause import report_pause
 from conveyor.cli.store import Target
 from conveyor.payload import check_queue_name
@@ -15,7 +15,7 @@ from conveyor.payload import check_queue_name
     cls=Command,
     examples=("conveyor resume emails",),
 )
-@click.argument("queues", nargs=-1, required=True, metavar="QUEUE...")
+@click.argument("queues", nargs=-1, required=True, metavar="QUEUE...", callback=split)
 @json_option
 @store_options
 @Target.opened
@@ -24,7 +24,7 @@ def resume(target: Target, queues: tuple[str, ...], *, json: bool) -> None:
 
     Resuming an open queue changes nothing.
     """
-    names = tuple(check_queue_name(name) for name in split_names(queues))
+    names = tuple(check_queue_name(name) for name in queues)
     for name in names:
         target.driver.resume(name)
     report_pause(target, names, json=json)

@@ -14,7 +14,7 @@ from conveyor.cli.options import (
     app_option,
     exclude_option,
     queue_option,
-    split_names,
+    split,
     url_option,
 )
 from conveyor.cli.store import url_by_source
@@ -37,7 +37,7 @@ _LEVELS = ("debug", "info", "warning", "error")
         "which are then handed back uncounted. The second stops it now."
     ),
 )
-@click.argument("queues", nargs=-1, metavar="[QUEUE[:WEIGHT]]...")
+@click.argument("queues", nargs=-1, metavar="[QUEUE[:WEIGHT]]...", callback=split)
 @app_option(help="The application: the module, and the Conveyor in it.", required=True)
 @url_option
 @queue_option("Serve this queue, or * for all; may be given again. [default: all queues of the app's jobs, in turn]")
@@ -157,7 +157,7 @@ def work(
         # One from the environment or conveyor.toml is left to the app, which reads them too: the worker must claim
         # from the store that the app's other programs push to.
         url=url_by_source(url)[0],
-        queues=tuple(QueueShare.parse(text) for text in dict.fromkeys(split_names(queues) + queue)),
+        queues=tuple(QueueShare.parse(text) for text in dict.fromkeys(queues + queue)),
         exclude=exclude,
         processes=processes,
         threads=threads,

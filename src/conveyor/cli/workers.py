@@ -29,6 +29,9 @@ def workers(target: Target, older_than: float, *, cleanup: bool, json: bool) -> 
 
     Exits with 1 if one of them is not healthy.
     """
+    source = click.get_current_context().get_parameter_source("older_than")
+    if source is click.core.ParameterSource.COMMANDLINE and not cleanup:
+        raise click.UsageError("--older-than says what --cleanup is to forget; give both, or neither.")
     health = target.any_app().health
     if cleanup:
         names = health.cleanup_stale_workers(older_than)
