@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from conveyor.times import moment
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
+    from conveyor.drivers.base import Driver
     from conveyor.handle import JobHandle
 
 
@@ -104,16 +105,21 @@ class Schedules:
                 one that is kept in the store.
             StoreError: the store does not answer.
         """
+        for problem in self.problems():
+            raise ConfigError(problem)
+
+    def problems(self, driver: Driver | None = None) -> Iterator[str]:
+        """What `check` would raise, all of it; `driver`: the store to look into, if not the application's own."""
         for each in self._declared.values():
             try:
                 self.prepare(each)
             except (PayloadError, UnknownJobType, InvalidValue) as error:
-                raise ConfigError(f"the schedule {each.name!r} cannot work: {error}") from error
+                yield f"the schedule {each.name!r} cannot work: {error}"
         if not self._declared:
             return
-        for record in self._app.driver.schedules().schedules:
+        for record in (driver or self._app.driver).schedules().schedules:
             if record.spec and record.name in self._declared:
-                raise ConfigError(
+                yield (
                     f"two schedules are called {record.name!r}: one in the code and one in the store; rename "
                     f"the first, or remove the other: conveyor schedule remove {record.name!r} --url …"
                 )

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from conveyor.lifecycle import held
-from conveyor.records import WorkerRecord
+from conveyor.records import ScheduleRecord, WorkerRecord
 from conveyor.times import SECOND, system_clock
 from tests.cli.conftest import Cli, Store
 
@@ -64,6 +64,27 @@ def test_a_worker_that_beats_and_cannot_work_is_a_problem(cli: Cli, store: Store
     assert (seen["ready"], seen["trouble"]) == (False, "w1.1 has had no answer to its claims for 91 s")
     store.driver.beat(replace(record, trouble="draining: it takes no more jobs", state="draining"))
     assert cli("check").code == 0
+
+
+def test_schedules_that_cannot_work_are_problems_each(cli: Cli, store: Store, app: str, tmp_path: Path) -> None:
+    beat(store, "emails")
+    later = "\napp.cron('@daily', 'no.such', name='lost')\napp.every(send_welcome, hours=1, name='hourly')\n"
+    (tmp_path / "checked.py").write_text(APP + later)
+    store.driver.add_schedule(ScheduleRecord(name="hourly", spec="{}", handled_at=0))
+
+    answer = cli("check", "--app", app)
+
+    problems = [line for line in answer.out.splitlines() if line.startswith("problem: ")]
+    assert answer.code == 1
+    assert len(problems) == 2
+    assert "the schedule 'lost' cannot work: no job of type 'no.such' is registered" in problems[0]
+    assert "two schedules are called 'hourly': one in the code and one in the store" in problems[1]
+
+
+def test_schedules_that_work_are_named(cli: Cli, store: Store, app: str, tmp_path: Path) -> None:
+    (tmp_path / "checked.py").write_text(f"{APP}\napp.every(send_welcome, hours=1, name='hourly')\n")
+
+    assert "ok: schedules of the app: hourly" in cli("check", "--app", app).out
 
 
 def test_an_app_that_does_not_import_is_a_problem_but_not_the_last_word(cli: Cli, store: Store, tmp_path: Path) -> None:

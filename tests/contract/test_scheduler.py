@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from conveyor import Conveyor, StoreUnavailable
+from conveyor import Conveyor, DuplicateSchedule, ScheduleNotFound, StoreUnavailable
 from conveyor.drivers.base import Driver
 from conveyor.lifecycle import after_success
 from conveyor.records import JobId, ScheduleBook, ScheduleRecord
@@ -108,6 +110,65 @@ def test_clocks_that_differ_by_a_minute_push_one_job_for_each_slot(
     assert len(expected) >= 5
     assert set(by_slot.values()) == {1}
     assert set(expected) <= set(by_slot)
+
+
+@pytest.mark.parametrize("missed", ["skip", "all"])
+def test_ten_workers_that_die_and_whose_clocks_differ_push_one_job_for_each_slot(
+    make: Callable[..., Conveyor], driver: Driver, missed: str
+) -> None:
+    """Of ten workers a round, each dies at the worst moments now and then; those that come after look on."""
+    chance = random.Random(7)
+    clocks = [FakeClock(START + round(ahead * 60 / 9) * SECOND) for ahead in range(10)]
+    apps = [make(clock, missed=missed) for clock in clocks]
+    schedulers = [Scheduler(app) for app in apps]
+
+    def die(*_: object, **__: object) -> Any:
+        raise StoreUnavailable("the worker dies here")
+
+    together(apps, schedulers)
+    for _ in range(30):
+        for clock in clocks:
+            clock.step(11)
+        for app, scheduler in zip(apps, schedulers, strict=True):
+            # Before its push, after it, or not at all.
+            name = chance.choice(["push", "change_schedule", ""])
+            with pytest.MonkeyPatch.context() as patch, suppress(StoreUnavailable):
+                if name:
+                    patch.setattr(app.driver, name, die)
+                scheduler.run_once()
+
+    by_slot = Counter(job_slot(job.due_at) for job in every(driver))
+    expected = range((START // MINUTE + 2) * MINUTE, clocks[0].now, MINUTE)
+    assert len(expected) >= 4
+    assert set(by_slot.values()) == {1}
+    assert set(expected) <= set(by_slot)
+
+
+def test_stored_schedules_are_added_listed_foretold_paused_run_and_removed(
+    make: Callable[..., Conveyor], driver: Driver, clock: FakeClock
+) -> None:
+    schedules = make().schedules
+
+    added = schedules.add("five", 300, "tick", jitter=1, missed="once", overlap="skip")
+    assert schedules.list() == [added] == [schedules.get("five")]
+    assert (added.timing, added.missed, added.overlap, added.is_paused) == ("every 5 minutes", "once", "skip", False)
+    first = (START // (5 * MINUTE) + 1) * 5 * MINUTE
+    assert schedules.next("five", 2) == [moment(first), moment(first + 5 * MINUTE)]
+    with pytest.raises(DuplicateSchedule):
+        schedules.add("five", 60, "tick")
+    assert schedules.add("five", "0 8 * * *", "tick", replace=True).timing == "0 8 * * *"
+
+    handle = schedules.run_now("five")
+    assert [job.id for job in every(driver)] == [handle.id]
+    schedules.pause("five")
+    assert (schedules.get("five").is_paused, schedules.get("five").next_at) == (True, None)
+    schedules.resume("five")
+    assert not schedules.get("five").is_paused
+    schedules.remove("five")
+    assert schedules.list() == []
+    for gone in (schedules.get, schedules.next, schedules.run_now, schedules.pause, schedules.resume, schedules.remove):
+        with pytest.raises(ScheduleNotFound):
+            gone("five")
 
 
 def job_slot(due_at: int) -> int:

@@ -54,6 +54,7 @@ INNER: Final = {
     "Schedules.declare",
     "Schedules.declared",
     "Schedules.prepare",
+    "Schedules.problems",
     "Schedules.rule",
     "LeasedPayload.options",
 }

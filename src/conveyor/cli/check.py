@@ -36,7 +36,7 @@ _WAITING = (JobStatus.PENDING, JobStatus.RETRYING)
 @store_options
 @Target.opened
 def check(target: Target, *, json: bool) -> None:
-    """Check that the app can be imported and the store used, and that somebody serves what waits.
+    """Check that the app can be imported, its schedules work, the store can be used, and somebody serves what waits.
 
     Looks only. Exits with 1 if there is a problem, after naming them all.
     """
@@ -49,6 +49,7 @@ def check(target: Target, *, json: bool) -> None:
         _check_service(driver, findings)
         if app is not None:
             _check_types(app, driver, findings)
+            _check_schedules(app, driver, findings)
     findings.put(json=json)
     if findings.problems:
         raise click.exceptions.Exit(1)
@@ -164,3 +165,11 @@ def _check_types(app: Conveyor, driver: Driver, findings: Findings) -> None:
             f"{count(number, 'waiting job')} of type {name!r}, which the app does not register; "
             "deploy the module that does, or cancel them"
         )
+
+
+def _check_schedules(app: Conveyor, driver: Driver, findings: Findings) -> None:
+    problems = list(app.schedules.problems(driver))
+    for problem in problems:
+        findings.problem(problem)
+    if app.schedules.declared and not problems:
+        findings.fact(f"schedules of the app: {', '.join(each.name for each in app.schedules.declared)}")
