@@ -67,7 +67,9 @@ def _remedy(said: str, settings: RedisSettings) -> str:
         return "correct the host in the store URL, or name the authority to trust with ?tls_ca="
     if settings.tls and ("ALERT" in said or "EOF" in said):
         return "it may ask for a certificate of ours (?tls_cert=, ?tls_key=), or speak no TLS (redis://)"
-    return "start the server or correct the URL" + ("" if settings.tls else " (rediss:// if it speaks TLS alone)")
+    if not settings.tls and ("reset" in said or "closed" in said):
+        return "it may speak TLS alone (rediss://), or have just gone away"
+    return "start the server or correct the URL"
 
 
 def _first_word(error: exceptions.ResponseError) -> str:
