@@ -64,6 +64,7 @@ def test_a_url_of_sentinels_names_them_the_service_and_the_database() -> None:
         ("redis+sentinel://host/shop/zero", "database is 'zero'"),
         ("redis+sentinel://host/shop?sentinel_password=secret&x=1", "unknown option 'x'"),
         ("redis://host?sentinel_password=secret", "only redis\\+sentinel://"),
+        ("redis://host?password=secret", "unknown option 'password'"),
         ("redis://host/zero", "database is 'zero'"),
         ("redis://host/0?db=-1", "database is '-1'"),
         ("redis://host:no/0", "port"),

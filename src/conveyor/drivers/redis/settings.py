@@ -14,7 +14,7 @@ from conveyor.errors import ConfigError
 _FORM: Final = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
 _SENTINEL_FORM: Final = "redis+sentinel://host:26379,host:26379/service/0"
 _SENTINEL_PORT: Final = 26379
-_SECRET: Final = re.compile(r"(sentinel_password)=[^&]*")
+_SECRET: Final = re.compile(r"(\w*password)=[^&]*")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TLS: Final = {
     "tls_ca": "the file with the certificates to trust",
