@@ -128,6 +128,25 @@ def test_a_push_as_the_first_thing_of_a_session_joins_what_it_commits() -> None:
     app.close()
 
 
+def test_an_async_push_may_join_a_sync_connection() -> None:
+    url, place = place_of("postgres", Path())
+    app = Conveyor(url)
+    job = app.job("order.pack")(pack)
+    app.open()
+    engine = sqlalchemy.create_engine(f"postgresql+psycopg://postgres@/postgres?host={place}")
+
+    async def push() -> None:
+        with psycopg.connect(postgres.server().url()) as connection:
+            await job.options(connection=connection).apush(1)
+        with Session(engine) as session, session.begin():
+            await job.options(connection=session).apush(2)
+
+    asyncio.run(push())
+    engine.dispose()
+    assert kept(app) == 2
+    app.close()
+
+
 def test_those_who_wait_are_told_when_the_caller_commits() -> None:
     app = Conveyor(place_of("postgres", Path())[0])
     job = app.job("order.pack")(pack)
