@@ -19,6 +19,7 @@ from conveyor import (
     Priority,
     ResultTimeout,
     UnknownJobType,
+    current_job,
 )
 from conveyor.testing import Kit, PushedJob
 
@@ -97,6 +98,28 @@ def test_a_push_inside_of_a_transaction_is_kept_at_once(kit: Kit, send: Send) ->
         send.options(connection=connection).push(7)
 
         kit.assert_pushed(send)
+
+
+def test_a_job_that_ends_in_its_own_transaction_has_ended_with_its_follow_ups(
+    app: Conveyor, kit: Kit, send: Send
+) -> None:
+    @app.job("sync")
+    def sync() -> None:
+        with closing(sqlite3.connect(":memory:")) as connection, current_job().transaction(connection):
+            current_job().push(send.call(1))
+
+    @app.job("async")
+    async def awaited() -> None:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            async with current_job().transaction(connection):
+                current_job().push(send.call(2))
+            await send.options(connection=connection).apush(3)
+
+    handles = [sync.push(), awaited.push()]
+    kit.drain()
+
+    assert {handle.status for handle in handles} == {JobStatus.COMPLETED}
+    assert sorted(pushed.arguments["to"] for pushed in kit.pushed(send)) == [1, 2, 3]
 
 
 def test_middleware_is_called_as_ever(app: Conveyor) -> None:
