@@ -148,6 +148,24 @@ def test_a_server_that_comes_back_empty_holds_nobody_up_and_the_worker_says_what
         bench.account()
 
 
+def test_a_worker_waits_for_a_server_that_is_not_there_when_it_begins(tmp_path: Path, server: Server) -> None:
+    with tree.bench(tmp_path, url=server.url()) as bench:
+        ids = bench.push(*[jobs.add.call(1, 2)] * 5)
+        bench.app.close()
+        server.kill()
+
+        worker = bench.worker()
+        wait_until(lambda: "cannot open the store" in worker.said)
+        server.start()
+        started = time.monotonic()
+
+        wait_until(lambda: worker.is_ready)
+        assert time.monotonic() - started < 2 * BACK
+        assert {job.result for job in bench.ended(*ids)} == {"3"}
+        assert worker.stop() == 0
+        bench.account()
+
+
 def test_connections_that_are_cut_again_and_again_lose_nothing(tmp_path: Path, server: Server) -> None:
     with tree.bench(tmp_path, url=server.url()) as bench, server.client() as client:
         slow_jobs(bench, 200, 0.005)
