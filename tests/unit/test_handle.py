@@ -24,6 +24,7 @@ from conveyor.handle import FIRST_PAUSE, LONGEST_PAUSE, _Wait
 from conveyor.ids import new_id
 from conveyor.lifecycle import COMPLETED
 from conveyor.records import Claim, ClaimKey, Outcome, Progress
+from conveyor.testing import Kit
 from tests.contract.stores import FakeClock
 
 
@@ -111,13 +112,11 @@ def test_progress_is_what_the_job_said_last(app: Conveyor, work: Job[[int], Any]
 
 @both_ways
 def test_the_result_is_of_the_annotated_type(app: Conveyor, work: Job[[int], Any], how: str) -> None:
-    handle, queue = work.push(7), app.queue("default")
-    payload = queue.pop()
-    assert payload is not None
+    with Kit(app) as kit:
+        handle = work.push(7)
+        kit.drain()
 
-    queue.complete(payload, {7: "a"})
-
-    assert result_of(handle, how) == {7: "a"}
+        assert result_of(handle, how) == {7: "a"}
 
 
 @both_ways
@@ -135,24 +134,29 @@ def test_the_result_of_a_job_registered_elsewhere_is_plain_json(work: Job[[int],
 
 
 @both_ways
-def test_a_job_that_returned_nothing_has_the_result_none(app: Conveyor, work: Job[[int], Any], how: str) -> None:
-    handle = work.push(7)
-    claimed = claim(app)
+def test_a_job_that_returned_nothing_has_the_result_none(app: Conveyor, how: str) -> None:
+    @app.job("nothing")
+    def nothing() -> None: ...
 
-    app.driver.settle([Outcome(claim=claimed, status=COMPLETED, failures=0, crashes=0)])
+    with Kit(app) as kit:
+        handle = nothing.push()
+        kit.drain()
 
-    assert result_of(handle, how) is None
+        assert result_of(handle, how) is None
 
 
 @both_ways
-def test_a_result_that_could_not_be_kept_says_why(app: Conveyor, work: Job[[int], Any], how: str) -> None:
-    handle = work.push(7)
-    claimed = claim(app)
+def test_a_result_that_could_not_be_kept_says_why(app: Conveyor, how: str) -> None:
+    @app.job("open")
+    def open_one() -> object:
+        return object()
 
-    app.driver.settle([Outcome(claim=claimed, status=COMPLETED, failures=0, crashes=0, note="a socket is no JSON")])
+    with Kit(app) as kit:
+        handle = open_one.push()
+        kit.drain()
 
-    with pytest.raises(PayloadError, match="completed, but its result could not be kept: a socket is no JSON"):
-        result_of(handle, how)
+        with pytest.raises(PayloadError, match=r"completed, but its result could not be kept: .*object"):
+            result_of(handle, how)
 
 
 @both_ways

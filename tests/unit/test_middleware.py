@@ -10,9 +10,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from conveyor import Conveyor, InvalidValue, Job, JobHandle, JobId, JobMetadata, JobPayload, Middleware, NewJob
-from conveyor.context import running
+from conveyor import (
+    Conveyor,
+    InvalidValue,
+    Job,
+    JobHandle,
+    JobId,
+    JobMetadata,
+    JobPayload,
+    Middleware,
+    NewJob,
+    NoRetry,
+    current_job,
+)
 from conveyor.drivers.base import Driver
+from conveyor.testing import Kit
 
 
 class Recorder(Middleware):
@@ -209,15 +221,23 @@ def test_a_push_that_joins_a_transaction_has_its_hooks_before_the_commit(tmp_pat
 def test_a_follow_up_is_changed_when_it_is_pushed_and_told_of_only_when_it_exists(app: Conveyor, work: Work) -> None:
     recorder = Recorder()
     app.use(recorder)
-    app.driver.push([app.prepare(work.call(1))])
-    (claim,) = app.driver.claim(["default"], limit=1, lease=30, worker="test")
 
-    with running(claim, app) as current:
-        handle = current.push(work.call(2))
+    @app.job("parent", retry=NoRetry())
+    def parent(fails: bool) -> None:
+        current_job().push(work.call(2))
+        recorder.told.append("running")
+        if fails:
+            raise ValueError("no")
 
-    assert recorder.told == ["only before"]
-    (follow_up,) = current.follow_ups
-    assert (follow_up.id, follow_up.max_crashes) == (handle.id, 4)
+    with Kit(app) as kit:
+        for fails in (True, False):
+            app.driver.push([app.prepare(parent.call(fails))])
+            kit.drain(raises=False)
+        (pushed,) = kit.pushed(work)
+
+        assert recorder.told == ["only before", "running", "only before", "running", "only after"]
+        assert pushed.handle.info.max_crashes == 4
+        assert recorder.ids == [pushed.handle.id]
 
 
 def test_metadata_can_be_put_on_a_job_and_read_from_a_claim(app: Conveyor, work: Work) -> None:

@@ -1,82 +1,89 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 import pytest
 
 from conveyor import Conveyor, InvalidValue, atrack, current_job, track
-from conveyor.context import running
-from conveyor.ids import new_id
-from conveyor.records import Claim, NewJob
+from conveyor.testing import Kit
+
+Said = tuple[float, float | None, str]
 
 
 @pytest.fixture
-def claim(app: Conveyor) -> Claim:
-    (job_id,) = app.driver.push([NewJob(id=new_id(), queue="default", type="work", payload="{}")])
-    (claimed,) = app.driver.claim(["default"], limit=1, lease=30, worker="w")
-    assert claimed.id == job_id
-    return claimed
+def kit() -> Generator[Kit]:
+    with Kit(Conveyor()) as made:
+        yield made
 
 
-def last(app: Conveyor, claim: Claim) -> tuple[float, float | None, str]:
-    progress = app.handle(claim.id).progress
+def last_of(kit: Kit, function: Callable[[], Any]) -> Said:
+    """What a job that does this said last."""
+    job = kit.app.job("work")(function)
+    with kit.inline():
+        progress = job.push().progress
     assert progress is not None
     return progress.current, progress.total, progress.message
 
 
-def test_a_tracked_loop_says_how_many_items_are_done(app: Conveyor, claim: Claim) -> None:
-    with running(claim, app):
-        items = list(track(["a", "b", "c"], message="rows"))
+def test_a_tracked_loop_says_how_many_items_are_done(kit: Kit) -> None:
+    items: list[str] = []
 
+    def work() -> None:
+        items.extend(track(["a", "b", "c"], message="rows"))
+
+    assert last_of(kit, work) == (3, 3, "rows")
     assert items == ["a", "b", "c"]
-    assert last(app, claim) == (3, 3, "rows")
 
 
-def test_a_loop_that_is_left_has_not_done_the_item_at_hand(app: Conveyor, claim: Claim) -> None:
-    with running(claim, app):
+def test_a_loop_that_is_left_has_not_done_the_item_at_hand(kit: Kit) -> None:
+    def work() -> None:
         for item in track(["a", "b", "c"], message=str.upper):
             if item == "b":
                 break
 
-    assert last(app, claim) == (1, 3, "B")
+    assert last_of(kit, work) == (1, 3, "B")
 
 
-def test_a_total_is_given_where_nobody_can_count(app: Conveyor, claim: Claim) -> None:
-    with running(claim, app):
-        list(track(iter("ab"), total=7))
-    assert last(app, claim) == (2, 7, "")
+@pytest.mark.parametrize("total", [7, None])
+def test_a_total_is_given_where_nobody_can_count(kit: Kit, total: int | None) -> None:
+    def work() -> None:
+        list(track(iter("ab"), total=total))
 
-    with running(claim, app):
-        list(track(iter("ab")))
-    assert last(app, claim) == (2, None, "")
+    assert last_of(kit, work) == (2, total, "")
 
 
-def test_an_async_loop_is_tracked_too(app: Conveyor, claim: Claim) -> None:
+def test_an_async_loop_is_tracked_too(kit: Kit) -> None:
+    found: list[str] = []
+
     async def letters() -> AsyncIterator[str]:
         for letter in "ab":
             yield letter
 
-    async def work() -> list[str]:
-        with running(claim, app):
-            return [each async for each in atrack(letters(), total=2)] + [each async for each in atrack("cd")]
+    async def work() -> None:
+        found.extend([each async for each in atrack("cd")])
+        found.extend([each async for each in atrack(letters(), total=4)])
 
-    assert asyncio.run(work()) == ["a", "b", "c", "d"]
-    assert last(app, claim) == (2, 2, "")
+    assert last_of(kit, work) == (2, 4, "")
+    assert found == ["c", "d", "a", "b"]
 
 
 @pytest.mark.parametrize("total", [-1, float("nan"), "7"], ids=str)
-def test_a_total_that_cannot_be_is_refused_in_a_job_and_outside(app: Conveyor, claim: Claim, total: Any) -> None:
-    with pytest.raises(InvalidValue, match="total is"):
-        list(track([1], total=total))
-    with running(claim, app), pytest.raises(InvalidValue, match="total is"):
+def test_a_total_that_cannot_be_is_refused_in_a_job_and_outside(kit: Kit, total: Any) -> None:
+    @kit.app.job("work")
+    def work() -> None:
         current_job().progress(1, total)
 
-    assert app.handle(claim.id).progress is None
+    with pytest.raises(InvalidValue, match="total is"):
+        list(track([1], total=total))
+    with kit.inline(), pytest.raises(InvalidValue, match="total is"):
+        work.push()
+
+    assert kit.pushed()[0].handle.progress is None
 
 
-def test_outside_of_a_job_the_items_are_passed_on(app: Conveyor) -> None:
+def test_outside_of_a_job_the_items_are_passed_on() -> None:
     async def work() -> list[int]:
         return [each async for each in atrack([3, 4])]
 

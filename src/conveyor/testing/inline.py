@@ -43,12 +43,14 @@ class Inline:
 
     def pushed(self, ids: Sequence[JobId]) -> None:
         """These were pushed. From inside a job: whoever runs it goes on with them."""
+        __tracebackhide__ = True
         if self._way is not None and self._runs(ids) and self._way[0].take():
             turns, rounds = self._way
             self._raise(turns.run(rounds.due))
 
     async def apushed(self, ids: Sequence[JobId]) -> None:
         """As `pushed`."""
+        __tracebackhide__ = True
         if self._way is not None and self._runs(ids) and self._way[0].take():
             turns, rounds = self._way
             self._raise(await turns.arun(rounds.due))
@@ -58,6 +60,7 @@ class Inline:
         return self._is_on and not self._store.joined.issuperset(ids)
 
     def _raise(self, runs: Sequence[Run]) -> None:
+        __tracebackhide__ = True
         if self._raises:
             surface([run for run in runs if run.error is not None and not isinstance(run.error, _STEERS)])
 
@@ -72,16 +75,19 @@ class KitHooks(Hooks):
         self._inline: Final = inline
 
     def after_push(self, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> None:
+        __tracebackhide__ = True
         super().after_push(jobs, ids)
         self._inline.pushed(ids)
 
     async def aafter_push(self, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> None:
+        __tracebackhide__ = True
         await super().aafter_push(jobs, ids)
         await self._inline.apushed(ids)
 
 
 def surface(runs: Sequence[Run]) -> None:
     """Raise what the first of these jobs has raised, as it was raised; nothing of none."""
+    __tracebackhide__ = True
     if not runs:
         return
     run, *others = runs

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
 
 
+# `__tracebackhide__` lets pytest show the line of the test, and not ours.
+
+
 class Kit:
     """Puts an application on a store of its own in memory, for the time of a `with` block.
 
@@ -102,11 +105,13 @@ class Kit:
             InvalidValue: `until` is past, or this is called inside a job.
             AssertionError: it does not come to an end.
         """
+        __tracebackhide__ = True
         begin, turns = self._drained(queues, until)
         return _ended(turns.run(begin), raises=raises)
 
     async def adrain(self, *queues: str, until: Duration | datetime | None = None, raises: bool = True) -> list[Run]:
         """As `drain`, with async jobs on the event loop of the test, and sync ones on a thread."""
+        __tracebackhide__ = True
         begin, turns = self._drained(queues, until)
         return _ended(await turns.arun(begin), raises=raises)
 
@@ -130,6 +135,7 @@ class Kit:
             AssertionError: it was not. The message shows all that was pushed.
             UnknownJobType, InvalidValue: there is no such job, or argument.
         """
+        __tracebackhide__ = True
         name, everything = name_of(self.app, job), self._all()
         found = matching(everything, name, where)
         if len(found) != times if times is not None else not found:
@@ -143,6 +149,7 @@ class Kit:
         Raises:
             AssertionError: it was. The message shows all that was pushed.
         """
+        __tracebackhide__ = True
         self.assert_pushed(job, times=0, where=where)
 
     def assert_nothing_pushed(self) -> None:
@@ -151,6 +158,7 @@ class Kit:
         Raises:
             AssertionError: something was. The message shows it.
         """
+        __tracebackhide__ = True
         if everything := self._all():
             jobs = "a job was" if len(everything) == 1 else f"{len(everything)} jobs were"
             raise AssertionError(complaint(f"{jobs} pushed, not none", None, everything, self.clock.now))
@@ -206,6 +214,7 @@ class Kit:
 
 
 def _ended(runs: list[Run], *, raises: bool) -> list[Run]:
+    __tracebackhide__ = True
     if raises:
         surface([run for run in runs if run.status.is_failure])
     return runs
