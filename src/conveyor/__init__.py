@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     from conveyor.findings import DeadGroup
     from conveyor.handle import JobHandle
     from conveyor.health import Health, QueueHealth, WorkerHealth, WorkersHealth
+    from conveyor.history import (
+        History,
+        HistoryEntry,
+        HistoryEvent,
+        HistoryStatistics,
+        PersistentQueue,
+        Rebuilt,
+    )
     from conveyor.job import AsyncJob, Job
     from conveyor.job_transaction import JobTransaction
     from conveyor.job_type import JobType
@@ -127,6 +135,10 @@ __all__ = [
     "GiveUp",
     "HandlerNotFound",
     "Health",
+    "History",
+    "HistoryEntry",
+    "HistoryEvent",
+    "HistoryStatistics",
     "InvalidValue",
     "Job",
     "JobCall",
@@ -160,6 +172,7 @@ __all__ = [
     "OldestWaiting",
     "PayloadError",
     "PayloadTooLarge",
+    "PersistentQueue",
     "PlainCodec",
     "Priority",
     "Progress",
@@ -168,6 +181,7 @@ __all__ = [
     "QueueHealth",
     "QueueStats",
     "Reason",
+    "Rebuilt",
     "ResultTimeout",
     "Retention",
     "Retry",
@@ -266,6 +280,12 @@ _HOMES: Final = {
     "QueueHealth": "conveyor.health",
     "WorkerHealth": "conveyor.health",
     "WorkersHealth": "conveyor.health",
+    "History": "conveyor.history.history",
+    "PersistentQueue": "conveyor.history.queue",
+    "HistoryEntry": "conveyor.history.records",
+    "HistoryEvent": "conveyor.history.records",
+    "HistoryStatistics": "conveyor.history.records",
+    "Rebuilt": "conveyor.history.records",
     "AsyncJob": "conveyor.job",
     "Job": "conveyor.job",
     "JobTransaction": "conveyor.job_transaction",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 from uuid import UUID
 
@@ -30,7 +31,6 @@ from conveyor.records import JobId, NewJob
 from conveyor.registry import Registry
 from conveyor.retention import Retention
 from conveyor.retry import Duration, ExponentialBackoff, RetryStrategy, check_retry
-from conveyor.text import readable
 from conveyor.times import Clock, seconds, system_clock
 from conveyor.timetable import Timetable
 
@@ -102,7 +102,8 @@ class Conveyor(Pushes, Timetable, Emits, Operations):
         self.retention: Final = retention or Retention()
         self._registry: Final = Registry()
         self._schedules: Schedules | None = None
-        self._url = None if url is None else _check_url(url)
+        self._url = None if url is None else config.check_url(url)
+        self.around_store: Final[list[Callable[[Driver], Driver]]] = []
         self._driver: Driver | None = None
         self._stand_in: Driver | None = None
         self._aio: AsyncBridge | None = None
@@ -128,7 +129,7 @@ class Conveyor(Pushes, Timetable, Emits, Operations):
         with self._lock:
             if self._driver is not None:
                 raise ConfigError(f"the store {self._driver.url} is open already; set the URL before the first push")
-            self._url = _check_url(url)
+            self._url = config.check_url(url)
 
     @property
     def driver(self) -> Driver:
@@ -159,7 +160,16 @@ class Conveyor(Pushes, Timetable, Emits, Operations):
                     create=create,
                     beside=beside,
                 )
+                if self._stand_in is None:
+                    self._driver = reduce(lambda driver, around: around(driver), self.around_store, self._driver)
             return self._driver
+
+    def wrap_store(self, around: Callable[[Driver], Driver]) -> None:
+        """Work with what this makes of the store's driver, from now on and in every process that loads this module."""
+        with self._lock:
+            self.around_store.append(around)
+            if self._driver is not None and self._driver is not self._stand_in:
+                self._driver = around(self._driver)
 
     @property
     def aio(self) -> AsyncBridge:
@@ -388,10 +398,3 @@ class Conveyor(Pushes, Timetable, Emits, Operations):
         keep_for_ever((self._driver, self._aio))
         self._driver = self._aio = None
         self._lock = threading.Lock()
-
-
-def _check_url(url: object) -> str:
-    if not isinstance(url, str) or "://" not in url:
-        shown = readable(url) if isinstance(url, str) else url
-        raise ConfigError(f"url is {shown!r}; give a store URL such as sqlite:///conveyor.db")
-    return url

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from conveyor.errors import ConfigError
+from conveyor.text import readable
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
@@ -28,6 +29,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str | None = None
     app: str | None = None
+
+
+def check_url(url: object) -> str:
+    """The URL of a store, if it looks like one.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not isinstance(url, str) or "://" not in url:
+        shown = readable(url) if isinstance(url, str) else url
+        raise ConfigError(f"url is {shown!r}; give a store URL such as sqlite:///conveyor.db")
+    return url
 
 
 def here() -> Path:

@@ -21,11 +21,12 @@ class Queue(Pushes, Leases):
     """A queue of an application; made by `Conveyor.queue`. It needs no worker, and comes to exist with its first job.
 
     Attributes:
+        app: its application.
         name: its name.
     """
 
     def __init__(self, app: Conveyor, name: str) -> None:
-        self._app: Final = app
+        self.app: Final = app
         self.name: Final = check_queue_name(name)
 
     def __repr__(self) -> str:
@@ -33,28 +34,28 @@ class Queue(Pushes, Leases):
 
     @property
     def _target(self) -> tuple[Conveyor, str]:
-        return self._app, self.name
+        return self.app, self.name
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def peek(self) -> StoredJob | None:
         """The job that `pop` would take next, without taking it; `None` when none is ready. Paused or not."""
-        return next(iter(self._app.driver.peek(self.name)), None)
+        return next(iter(self.app.driver.peek(self.name)), None)
 
     def size(self) -> int:
         """How many jobs wait: ready, due later, and held for want of their type."""
-        counts = self._app.driver.counts([self.name])[0].by_priority.values()
+        counts = self.app.driver.counts([self.name])[0].by_priority.values()
         return sum(level.ready + level.delayed + level.held for level in counts)
 
     def stats(self) -> QueueStats:
         """Its counters; the cost does not grow with the backlog."""
-        return QueueStats.of(self._app.driver.counts([self.name])[0], self._app.clock())
+        return QueueStats.of(self.app.driver.counts([self.name])[0], self.app.clock())
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def clear(self) -> int:
         """Delete every waiting job; answer how many. Running jobs, history and dead letters stay."""
-        return self._app.driver.clear(self.name)
+        return self.app.driver.clear(self.name)
 
     def cancel(self, job: JobHandle[Any] | LeasedPayload | JobId | UUID | str) -> CancelAnswer:
         """Cancel one job: a waiting one will not run, a running one is asked to stop. The answer says which.
@@ -62,42 +63,42 @@ class Queue(Pushes, Leases):
         Raises:
             InvalidValue: `job` is no handle, leased payload, id or text of an id.
         """
-        return self._app.driver.cancel([job.id if isinstance(job, JobHandle | LeasedPayload) else job_id(job)])[0]
+        return self.app.driver.cancel([job.id if isinstance(job, JobHandle | LeasedPayload) else job_id(job)])[0]
 
     def pause(self) -> None:
         """Let no job of it be taken until `resume`; pushes go on, and running jobs too. Again changes nothing."""
-        self._app.driver.pause(self.name)
+        self.app.driver.pause(self.name)
 
     def resume(self) -> None:
         """End a pause. Again changes nothing."""
-        self._app.driver.resume(self.name)
+        self.app.driver.resume(self.name)
 
     # ── async ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def apeek(self) -> StoredJob | None:
         """As `peek`."""
-        return await self._app.aio.call(self.peek)
+        return await self.app.aio.call(self.peek)
 
     async def asize(self) -> int:
         """As `size`."""
-        return await self._app.aio.call(self.size)
+        return await self.app.aio.call(self.size)
 
     async def astats(self) -> QueueStats:
         """As `stats`."""
-        return await self._app.aio.call(self.stats)
+        return await self.app.aio.call(self.stats)
 
     async def aclear(self) -> int:
         """As `clear`."""
-        return await self._app.aio.call(self.clear)
+        return await self.app.aio.call(self.clear)
 
     async def acancel(self, job: JobHandle[Any] | LeasedPayload | JobId | UUID | str) -> CancelAnswer:
         """As `cancel`."""
-        return await self._app.aio.call(self.cancel, job)
+        return await self.app.aio.call(self.cancel, job)
 
     async def apause(self) -> None:
         """As `pause`."""
-        await self._app.aio.call(self.pause)
+        await self.app.aio.call(self.pause)
 
     async def aresume(self) -> None:
         """As `resume`."""
-        await self._app.aio.call(self.resume)
+        await self.app.aio.call(self.resume)

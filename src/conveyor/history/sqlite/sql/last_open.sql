@@ -1,0 +1,4 @@
+-- last_open.sql: the greatest id of a job that is still to be done, as far as is known.
+-- in:  nothing
+-- out: one row, or none
+SELECT id FROM conveyor_history_job WHERE status IN ('pending', 'processing', 'retrying') ORDER BY id DESC LIMIT 1;

@@ -1,0 +1,8 @@
+-- past_age.sql: jobs that ended before a moment, the first one first.
+-- in:  before, limit
+-- out: their ids
+SELECT id
+  FROM conveyor_history_job
+ WHERE status IN ('completed', 'failed', 'cancelled', 'expired') AND changed_at < :before
+ ORDER BY changed_at
+ LIMIT :limit;
