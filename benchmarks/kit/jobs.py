@@ -75,6 +75,12 @@ def first_line(number: int, text: str) -> int:  # noqa: ARG001 - all carry the s
     return time.time_ns()
 
 
+@app.job("bench.nap")
+def nap(number: int, text: str) -> None:  # noqa: ARG001 - all carry the same
+    """A short wait for something else."""
+    time.sleep(0.01)
+
+
 @mixed.job("bench.pause")
 async def pause(number: int, text: str) -> None:  # noqa: ARG001 - all carry the same
     """What waits for a network does."""

@@ -27,6 +27,8 @@ from tests.postgres import Server
 _HISTORY: Final = 5
 """Ended jobs for each waiting one, where a store is to be full."""
 
+_MOST_HISTORY: Final = 5_000_000
+
 _TOLD_WITHIN: Final = 10.5
 """Seconds after which a session has told what it has done."""
 
@@ -189,8 +191,9 @@ class PostgresStore:
             push_noops(2)
             drain(self, url, 1)
             push_noops(1)
-        _multiply(url, count)
-        return f" beside {count * _HISTORY:,} finished"
+        finished = min(count * _HISTORY, _MOST_HISTORY)
+        _multiply(url, count, finished)
+        return f" beside {finished:,} finished"
 
     def last_ended(self, url: str) -> int:
         last: int = _rows(url, "SELECT coalesce(max(seq), 0) FROM conveyor.history")[0][0]
@@ -220,15 +223,15 @@ def _rows(url: str, statement: str, parameters: tuple[Any, ...] = ()) -> list[An
         return connection.execute(statement.encode(), parameters).fetchall()
 
 
-def _multiply(url: str, count: int) -> None:
-    """Copy one waiting and one finished job until there are enough of each: pushing so many would take minutes.
+def _multiply(url: str, count: int, finished: int) -> None:
+    """Copy one waiting and one finished job until there are so many of each: pushing them would take minutes.
 
     What ended lies over the last days. It is not in `ended`, where it would be found to be too much and be pruned.
     """
     own = {"job": ("id", "seq"), "history": ("id", "seq", "finished_at")}
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET search_path = conveyor")
-        for table, copies in (("history", count * _HISTORY), ("job", count)):
+        for table, copies in (("history", finished), ("job", count)):
             described = connection.execute(
                 "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (table,)
             )
@@ -238,7 +241,7 @@ def _multiply(url: str, count: int) -> None:
                 "id": "(lpad(to_hex(%s + n / 1000), 8, '0') || '-0000-7000-8000-' "
                 "|| right(gen_random_uuid()::text, 12))::uuid" % (0x0150_0000 if table == "job" else 0x0100_0000),
                 "seq": f"nextval('{table}_seq')",
-                "finished_at": f"finished_at - {5 * 86_400_000_000} + n * {5 * 86_400_000_000 // copies}",
+                "finished_at": f"finished_at - {5 * 86_400_000_000} + n::bigint * {5 * 86_400_000_000 // copies}",
             }
             connection.execute(
                 f"INSERT INTO {table} ({', '.join(own[table])}, {columns}) "
