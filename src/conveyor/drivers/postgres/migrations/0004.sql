@@ -10,11 +10,11 @@ DECLARE
     buried integer;
 BEGIN
     WITH overdue AS (
-        SELECT id, expires_at, seq FROM job
+        SELECT id FROM job
          WHERE expires_at IS NOT NULL AND stage <> 2 AND NOT retrying AND queue = name AND expires_at <= moment
          ORDER BY expires_at, seq LIMIT how_many FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM job USING overdue WHERE job.id = overdue.id RETURNING job.*
+        DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM overdue)) RETURNING *
     ), kept AS (
         INSERT INTO dead (seq, id, due, pushed_at, expires_at, started_at, finished_at, attempt, failures, crashes, max_crashes,
                           priority, queue, type, payload, options, unique_key, worker, status, reason, note, errors)
@@ -47,7 +47,7 @@ BEGIN
         SELECT id FROM job WHERE stage = 0 AND queue = name AND due <= moment
          ORDER BY due, seq LIMIT how_many FOR UPDATE SKIP LOCKED
     ), moved AS (
-        UPDATE job SET stage = 1 FROM come WHERE job.id = come.id RETURNING job.priority
+        UPDATE job SET stage = 1 WHERE id = ANY (ARRAY(SELECT id FROM come)) RETURNING priority
     ), counted AS (
         INSERT INTO counter (queue, priority, ready, delayed)
         SELECT name, priority, count(*), -count(*) FROM moved GROUP BY priority

@@ -112,15 +112,14 @@ BEGIN
         excess := greatest(excess - dropped, 0);
     END IF;
     WITH old AS (
-        SELECT seq, id, finished_at, tableoid = 'history_rest'::regclass AS is_rest, row_number() OVER (ORDER BY seq) AS place
+        SELECT seq, finished_at, tableoid = 'history_rest'::regclass AS is_rest, row_number() OVER (ORDER BY seq) AS place
           FROM history ORDER BY seq LIMIT step
     ), gone AS (
-        DELETE FROM history USING old
-         WHERE history.seq = old.seq AND history.finished_at = old.finished_at
-           AND (old.place <= excess OR (old.finished_at < cutoff AND (old.is_rest OR NOT by_day)))
-        RETURNING history.id, history.finished_at
+        DELETE FROM history
+         WHERE seq = ANY (ARRAY(SELECT seq FROM old WHERE place <= excess OR (finished_at < cutoff AND (is_rest OR NOT by_day))))
+        RETURNING id, finished_at
     ), silent AS (
-        DELETE FROM progress USING gone WHERE progress.id = gone.id
+        DELETE FROM progress WHERE id = ANY (ARRAY(SELECT id FROM gone))
     ), ended AS (
         INSERT INTO ended (day, jobs) SELECT finished_at / 86400000000, -count(*) FROM gone GROUP BY 1
     )
@@ -146,10 +145,10 @@ BEGIN
     WITH old AS (
         SELECT id, finished_at, row_number() OVER (ORDER BY seq) AS place FROM dead ORDER BY seq LIMIT step
     ), gone AS (
-        DELETE FROM dead USING old WHERE dead.id = old.id AND (old.place <= excess OR old.finished_at < cutoff)
-        RETURNING dead.id, dead.queue, dead.priority
+        DELETE FROM dead WHERE id = ANY (ARRAY(SELECT id FROM old WHERE place <= excess OR finished_at < cutoff))
+        RETURNING id, queue, priority
     ), silent AS (
-        DELETE FROM progress USING gone WHERE progress.id = gone.id
+        DELETE FROM progress WHERE id = ANY (ARRAY(SELECT id FROM gone))
     ), counted AS (
         INSERT INTO counter (queue, priority, dead) SELECT queue, priority, -count(*) FROM gone GROUP BY queue, priority
     )
@@ -170,7 +169,7 @@ BEGIN
         SELECT id FROM job WHERE stage = 3 AND type = ANY (ARRAY(SELECT json_array_elements_text(types)))
          LIMIT step FOR UPDATE SKIP LOCKED
     ), moved AS (
-        UPDATE job SET stage = 1, note = NULL FROM known WHERE job.id = known.id RETURNING job.queue, job.priority
+        UPDATE job SET stage = 1, note = NULL WHERE id = ANY (ARRAY(SELECT id FROM known)) RETURNING queue, priority
     ), counted AS (
         INSERT INTO counter (queue, priority, ready, held) SELECT queue, priority, count(*), -count(*) FROM moved GROUP BY queue, priority
     )
@@ -204,19 +203,18 @@ BEGIN
         finished := prune_history(step, moment, finished_age, finished_count);
         dead := prune_dead(step, moment, dead_age, dead_count);
         WITH old AS (
-            SELECT m.span, m.minute, m.type, m.queue
+            SELECT m.ctid
               FROM json_each_text(metrics_kept) AS kept
               JOIN metric AS m ON m.span = kept.key::integer
                               AND m.minute <= (moment - kept.value::bigint) / 60000000 - kept.key::integer
              ORDER BY m.minute LIMIT step
         ), gone AS (
-            DELETE FROM metric AS m USING old AS o
-             WHERE m.span = o.span AND m.minute = o.minute AND m.type = o.type AND m.queue = o.queue RETURNING 1
+            DELETE FROM metric WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING 1
         )
         SELECT count(*) INTO metrics FROM gone;
         IF EXISTS (SELECT FROM slot WHERE taken_at < moment - slot_age) THEN
-            DELETE FROM slot USING (SELECT name, at FROM slot WHERE taken_at < moment - slot_age ORDER BY taken_at LIMIT step) AS old
-             WHERE slot.name = old.name AND slot.at = old.at;
+            DELETE FROM slot
+             WHERE ctid = ANY (ARRAY(SELECT ctid FROM slot WHERE taken_at < moment - slot_age ORDER BY taken_at LIMIT step));
         END IF;
         DELETE FROM worker WHERE name IN (SELECT name FROM worker WHERE beat_at < moment - 86400000000 LIMIT step);
         DELETE FROM waiter WHERE until < clock_timestamp() - interval '1 day';

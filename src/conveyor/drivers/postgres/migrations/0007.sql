@@ -69,9 +69,9 @@ BEGIN
     WITH chosen AS (
         SELECT id FROM job WHERE stage = its_stage AND queue = name AND seq <= last_seq LIMIT step FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM job USING chosen WHERE job.id = chosen.id RETURNING job.id, job.priority
+        DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING id, priority
     ), silent AS (
-        DELETE FROM progress USING gone WHERE progress.id = gone.id
+        DELETE FROM progress WHERE id = ANY (ARRAY(SELECT id FROM gone))
     ), counted AS (
         INSERT INTO counter (queue, priority, ready, delayed, held)
         SELECT name, priority, -count(*) * (its_stage = 1)::integer, -count(*) * (its_stage = 0)::integer,
@@ -94,7 +94,7 @@ BEGIN
     WITH gone AS (
         DELETE FROM history WHERE id = ANY (ids) RETURNING id, finished_at
     ), silent AS (
-        DELETE FROM progress USING gone WHERE progress.id = gone.id
+        DELETE FROM progress WHERE id = ANY (ARRAY(SELECT id FROM gone))
     ), ended AS (
         INSERT INTO ended (day, jobs) SELECT finished_at / 86400000000, -count(*) FROM gone GROUP BY 1
     )
@@ -102,7 +102,7 @@ BEGIN
     WITH gone AS (
         DELETE FROM dead WHERE id = ANY (ids) RETURNING id, queue, priority
     ), silent AS (
-        DELETE FROM progress USING gone WHERE progress.id = gone.id
+        DELETE FROM progress WHERE id = ANY (ARRAY(SELECT id FROM gone))
     ), counted AS (
         INSERT INTO counter (queue, priority, dead) SELECT queue, priority, -count(*) FROM gone GROUP BY queue, priority
     )
