@@ -69,13 +69,16 @@ class Lookout:
             StoreError: the store does not answer; the next round does what this one did not.
         """
         driver = self._app.driver
-        if self._due(read_book(driver), driver.now()) and driver.acquire_lock(LOCK, self._who, _HOLD) is not None:
+        book, now, began = read_book(driver), driver.now(), time.monotonic()
+        is_due = self._due(book, now)
+        if is_due and driver.acquire_lock(LOCK, self._who, _HOLD) is not None:
             try:
                 # Read under the lock: another worker may have been faster.
-                self._tell(self._look(read_book(driver)))
+                book = self._tell(self._look(read_book(driver), now))
             finally:
                 driver.release_lock(LOCK, self._who)
-        pause = EVERY if self._due(book := read_book(driver), now := driver.now()) else self._pause(book, now)
+            is_due = self._due(book, now)
+        pause = EVERY if is_due else max(0.0, self._pause(book, now) - (time.monotonic() - began))
         return pause + random.uniform(0, _SPREAD)  # noqa: S311 - not a secret
 
     # ── when ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,8 +100,7 @@ class Lookout:
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _look(self, book: Book) -> Book:
-        now = self._app.driver.now()
+    def _look(self, book: Book, now: int) -> Book:
         sight = StoreSight(self._app)
         looked = book.pruned(now)
         for rule in self._alerts.rules:
@@ -150,23 +152,24 @@ class Lookout:
 
     # ── tell ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, book: Book) -> None:
-        """Tell what is due, for about as long as there is until the next look."""
+    def _tell(self, book: Book) -> Book:
+        """Tell what is due, for about as long as there is until the next look; answer what is left to be told."""
         driver = self._app.driver
         until = time.monotonic() + EVERY
-        while time.monotonic() < until:
+        while time.monotonic() < until and any(self._heads(book)):
             now = driver.now()
             due = next((head for head in self._heads(book) if head[2].next_at <= now), None)
             if due is None:
-                return
+                return book
             rule, sink, waiting = due
             # Whoever takes over must not begin before this sink's time is over.
             if not driver.renew_lock(LOCK, self._who, _HOLD + float(getattr(sink, "timeout", TIMEOUT))):
-                return
+                return book
             # First that it was tried, so that a sink which takes this process down does not do so again at once.
             tried = replace(waiting, tries=waiting.tries + 1, next_at=now + round(_backoff(waiting.tries) * SECOND))
             book = self._written(_with(book, rule, waiting, tried))
             book = self._written(_with(book, rule, tried, self._sent(sink, tried)))
+        return book
 
     def _written(self, book: Book) -> Book:
         write_book(self._app.driver, book)

@@ -19,7 +19,7 @@ from conveyor.priority import Aging
 from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
-_LONGEST: Final = 2.0
+_LONGEST: Final = 2.5
 """However little the server tells us, we look this often."""
 
 
