@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "show": _Entry("Look", "Show everything about one job."),
     "progress": _Entry("Look", "Watch how far jobs are, until they end."),
     "failed": _Entry("Look", "List the dead letters: jobs that failed for good."),
+    "history": _Entry("Look", "Search the history of jobs, and rebuild a lost store."),
     "workers": _Entry("Look", "List workers, and whether they can work."),
     "health": _Entry("Look", "Say whether jobs are being run, for probes too."),
     "metrics": _Entry("Look", "Show how many jobs ran, how long and how well."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from functools import update_wrapper
+from functools import reduce, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -124,7 +124,9 @@ class Target:
 
         if not create:
             require_file(self.url)
-        return open_driver(self.url)
+        driver = open_driver(self.url)
+        # What is done to recorded queues their history shall hear of.
+        return driver if self.app is None else reduce(lambda each, around: around(each), self.app.around_store, driver)
 
     @property
     def url(self) -> str:
