@@ -96,7 +96,8 @@ def test_the_timeouts_of_a_role_do_not_shorten_ours() -> None:
 
 
 def test_a_worker_runs_on_under_the_timeouts_of_its_role(tmp_path: Path) -> None:
-    role = Role(**SHORT)
+    # That of idle sessions aside: one that is ended the moment it is to be used is an outage, though a short one.
+    role = Role(**{name: value for name, value in SHORT.items() if name != "idle_session_timeout"})
     with tree.bench(tmp_path, url=role.url) as bench:
         worker = bench.worker(processes=2)
         wait_until(lambda: worker.is_ready)

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg.types.numeric import Int8Dumper
 
@@ -17,6 +18,8 @@ from conveyor.drivers.postgres.statements import SQL
 from conveyor.errors import SchemaMismatch
 
 T = TypeVar("T")
+
+_ISOLATION: Final = "read committed"
 
 _GREET: Final = SQL["greet"].encode()
 
@@ -82,12 +85,16 @@ def _greet(connection: BoundedConnection, settings: PostgresSettings) -> None:
     # All integers in one width: else each width would be another statement to prepare.
     connection.adapters.register_dumper(int, Int8Dumper)
     greeting = {"pid": connection.info.backend_pid, "timeout": f"{round(settings.timeout * 1000)}ms"}
-    is_direct, encoding, *_ = connection.execute(_GREET, greeting, prepare=False).fetchone() or (True, "UTF8")
+    row = connection.execute(_GREET, greeting, prepare=False).fetchone()
+    is_direct, encoding, isolation, *_ = row or (True, "UTF8", _ISOLATION)
     if encoding != "UTF8":
         raise SchemaMismatch(
             f"{settings.place} is encoded in {encoding}; name a database that was created with ENCODING 'UTF8'"
         )
     connection.is_pooled = not is_direct
+    if connection.is_pooled and isolation != _ISOLATION:
+        # The session's level is not ours to set, so each transaction says its own.
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
     # Nothing can be kept prepared in a session that is not ours. Elsewhere, whoever executes a statement says so.
     connection.prepare_threshold = 0 if is_direct else None
 

@@ -106,5 +106,14 @@ def rows_of(
     connection: BoundedConnection, query: bytes, parameters: Mapping[str, Any] | None, *, prepare: bool = True
 ) -> Rows:
     """What a statement answers on this connection."""
+    if connection.isolation_level is not None:
+        with connection.transaction():
+            return _fetched(connection, query, parameters, prepare=prepare)
+    return _fetched(connection, query, parameters, prepare=prepare)
+
+
+def _fetched(
+    connection: BoundedConnection, query: bytes, parameters: Mapping[str, Any] | None, *, prepare: bool
+) -> Rows:
     cursor = connection.execute(query, parameters, prepare=prepare and not connection.is_pooled, binary=True)
     return cursor.fetchall() if cursor.pgresult and cursor.pgresult.status == pq.ExecStatus.TUPLES_OK else []
