@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import redis
 
-from tests.servers import VALKEY, Server
+from tests.servers import VALKEY, Server, free_port
 
 SERVICE: Final = "shop"
 """What the sentinels call the primary."""
 
-_REPLICATED: Final = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+_REPLICATED: Final = ("--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0")
 
 
 class Sentinels:
@@ -59,3 +60,57 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
+
+
+class Cluster:
+    """Three primaries, each with some replicas; a dead one is replaced after a second."""
+
+    def __init__(self, replicas: int = 0) -> None:
+        enabled = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *_REPLICATED)
+        buses = [free_port() for _ in range(3 + 3 * replicas)]
+        self.servers = [Server(VALKEY, *enabled, "--cluster-port", str(bus)) for bus in buses]
+        try:
+            self._join(buses)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _join(self, buses: list[int]) -> None:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.client()) for server in self.servers]
+            for place, client in enumerate(clients[:3]):
+                first, last = place * 16384 // 3, (place + 1) * 16384 // 3 - 1
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+            for client in clients[1:]:
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", self.servers[0].port, buses[0])
+            names = [client.execute_command("CLUSTER", "MYID").decode() for client in clients]
+            until(lambda: all(_knows(client, len(clients)) for client in clients), "the servers know each other")
+            for place, client in enumerate(clients[3:]):
+                client.execute_command("CLUSTER", "REPLICATE", names[place % 3])
+            until(lambda: all(_is_whole(client) for client in clients), "the cluster is whole")
+
+    def url(self, **options: object) -> str:
+        """A store of its own on this cluster."""
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers[:2])
+        return f"redis+cluster://{hosts}?{self.servers[0].url(**options).partition('?')[2]}"
+
+    def remove(self) -> None:
+        for server in self.servers:
+            server.remove()
+
+
+def _knows(client: Any, count: int) -> bool:
+    lines = client.execute_command("CLUSTER", "NODES")
+    text = lines.decode() if isinstance(lines, bytes) else str(lines)
+    return text.count("connected") == count and "handshake" not in text
+
+
+def _is_whole(client: Any) -> bool:
+    told = client.execute_command("CLUSTER", "INFO")
+    return "cluster_state:ok" in (told.decode() if isinstance(told, bytes) else str(told))
+
+
+@cache
+def cluster() -> Cluster:
+    """One without replicas, for tests that leave it as it is."""
+    return Cluster()

@@ -7,11 +7,24 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from tests.contract.recount import check_counters
-from tests.contract.stores import KINDS, POOLED, FakeClock, Kind, Store
+from tests.contract.stores import CLUSTER, KINDS, POOLED, FakeClock, Kind, Store
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, for a store of many partitions, what each of them promises for itself alone."""
+    left_out = [item for item in items if item.get_closest_marker("one_partition") and _is_spread(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_spread(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and item.callspec.params.get("kind") is CLUSTER
 
 
 @pytest.fixture(
-    params=[*KINDS, *([pytest.param(POOLED, marks=pytest.mark.soak)] if POOLED else [])], ids=lambda kind: kind.name
+    params=[*KINDS, CLUSTER, *([pytest.param(POOLED, marks=pytest.mark.soak)] if POOLED else [])],
+    ids=lambda kind: kind.name,
 )
 def kind(request: pytest.FixtureRequest) -> Kind:
     assert isinstance(request.param, Kind)

@@ -15,7 +15,7 @@ from conveyor.priority import Aging
 from conveyor.records import Claim, Failure, Filter, JobId, NewJob, Reason, StoredJob
 from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
-from tests import pgbouncer, postgres, servers
+from tests import pgbouncer, postgres, servers, topologies
 
 START: Final = 1_790_000_000 * SECOND
 """Where a test's clock begins: a moment in 2026."""
@@ -59,6 +59,9 @@ KINDS: Final = (
 )
 POOLED: Final = Kind("pgbouncer", lambda _: pgbouncer.clean_url(), spans_processes=True) if pgbouncer.PROGRAM else None
 """PostgreSQL behind a pooler: the long run has all of the contract through it, the short one what is telling."""
+CLUSTER: Final = Kind("cluster", lambda _: topologies.cluster().url(), spans_processes=True)
+"""A store of many partitions: it keeps the contract but for what is marked `one_partition`."""
+
 SPANNING: Final = tuple(kind for kind in KINDS if kind.spans_processes)
 
 

@@ -136,6 +136,7 @@ def test_expires_counts_from_the_push_and_expires_at_wins_over_it(driver: Driver
     assert one(driver, absolute).expires_at == START + 5 * SECOND
 
 
+@pytest.mark.one_partition
 def test_an_id_kept_already_is_left_as_it_is_whatever_its_state(driver: Driver) -> None:
     waiting, running, finished, dead, gone = jobs(5)
     driver.push([running, finished, dead, gone])
@@ -224,6 +225,7 @@ def test_a_dead_letter_that_came_back_holds_its_key_again(driver: Driver) -> Non
     assert driver.push([rival]) == [rival.id]
 
 
+@pytest.mark.one_partition
 def test_a_slot_is_taken_once_whatever_the_id_and_for_good(driver: Driver) -> None:
     slot = Slot("nightly", START)
     first = push_one(driver, slot=slot)

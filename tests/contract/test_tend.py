@@ -89,6 +89,7 @@ def test_tending_leaves_lapsed_leases_to_whoever_settles_them(driver: Driver, cl
     assert one(driver, job_id).status is JobStatus.PROCESSING
 
 
+@pytest.mark.one_partition
 def test_a_step_touches_at_most_a_step_of_jobs_and_says_that_there_is_more(driver: Driver, clock: FakeClock) -> None:
     driver.push([*jobs(STEP - 10, "a", delay=1), *jobs(20, "b", delay=1)])
     clock.step(1)
@@ -100,6 +101,7 @@ def test_a_step_touches_at_most_a_step_of_jobs_and_says_that_there_is_more(drive
     assert third == Tended()
 
 
+@pytest.mark.one_partition
 def test_a_step_buries_at_most_a_step_of_jobs(driver: Driver, clock: FakeClock) -> None:
     driver.push([*jobs(STEP - 10, "a", expires=1.0), *jobs(20, "b", expires=1.0)])
     clock.step(1)

@@ -13,7 +13,7 @@ from conveyor.drivers.redis.scripts import FLAGGED, NAMES, PLAIN
 from tests import servers
 
 HERE = Path(package.__file__).parent
-CALLERS = "\n".join(file.read_text() for file in HERE.glob("*.py"))
+CALLERS = "\n".join(file.read_text() for file in HERE.rglob("*.py"))
 PRELUDE = (HERE / "lua" / "prelude.lua").read_text()
 
 

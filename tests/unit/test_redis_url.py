@@ -7,8 +7,8 @@ import pytest
 
 from conveyor.drivers.open import open_driver
 from conveyor.drivers.redis.settings import RedisSettings
-from conveyor.errors import ConfigError, StoreUnavailable
-from tests import servers
+from conveyor.errors import ConfigError, StoreError, StoreUnavailable
+from tests import servers, topologies
 
 
 def test_a_url_says_where_the_server_is() -> None:
@@ -55,9 +55,22 @@ def test_a_url_of_sentinels_names_them_the_service_and_the_database() -> None:
     assert RedisSettings.from_url("rediss+sentinel://one/shop").tls
 
 
+def test_a_url_of_a_cluster_names_some_of_its_servers() -> None:
+    settings = RedisSettings.from_url("rediss+cluster://ada:secret@one.example,two.example:7000?partitions=4")
+
+    assert settings.nodes == (("one.example", 6379), ("two.example", 7000))
+    assert (settings.partitions, settings.tls, settings.password) == (4, True, "secret")
+    assert settings.shown == "rediss+cluster://ada@one.example,two.example:7000?partitions=4"
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
+        ("redis+cluster://host/1", "a cluster has none but 0; write redis\\+cluster://"),
+        ("redis+cluster://", "names no server; write redis\\+cluster://"),
+        ("redis://host?partitions=0", "partitions is '0' .* from 1 to 16"),
+        ("redis+cluster://host?partitions=17", "partitions is '17' .* from 1 to 16"),
+        ("redis+cluster://host?partitions=many", "partitions is 'many'"),
         ("redis+sentinel://host", "names no service; write redis\\+sentinel://host:26379"),
         ("redis+sentinel://host,/shop", "'' in .* names no server"),
         ("redis+sentinel://host:no,other/shop", "'host:no' in .* is no server"),
@@ -120,6 +133,20 @@ def test_sentinels_that_are_not_there_are_named_with_what_to_do() -> None:
 def test_a_server_that_is_no_sentinel_is_no_use() -> None:
     with pytest.raises(StoreUnavailable, match="unknown command"):
         open_driver(f"redis+sentinel://127.0.0.1:{servers.valkey().port}/shop")
+
+
+def test_a_server_that_is_in_no_cluster_is_no_use_as_one() -> None:
+    with pytest.raises(StoreUnavailable, match=r"where its slots are: .*cluster support disabled"):
+        open_driver(f"redis+cluster://127.0.0.1:{servers.valkey().port}")
+
+
+def test_a_server_of_a_cluster_is_no_use_alone() -> None:
+    cluster = topologies.cluster()
+    with cluster.servers[0].client() as client:
+        has_schema = client.execute_command("CLUSTER", "KEYSLOT", "shop:schema") < 16384 // 3
+
+    with pytest.raises(StoreError, match=r"one of a cluster; write redis\+cluster://"):
+        open_driver(cluster.servers[1 if has_schema else 0].url(prefix="shop"))
 
 
 def test_a_wrong_password_is_told_without_it() -> None:

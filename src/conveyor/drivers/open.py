@@ -23,6 +23,8 @@ _MODULES: Final[dict[str, str]] = {
     "unix": "conveyor.drivers.redis",
     "redis+sentinel": "conveyor.drivers.redis",
     "rediss+sentinel": "conveyor.drivers.redis",
+    "redis+cluster": "conveyor.drivers.redis",
+    "rediss+cluster": "conveyor.drivers.redis",
     "postgresql": "conveyor.drivers.postgres",
     "postgres": "conveyor.drivers.postgres",
 }

@@ -17,7 +17,7 @@ __all__ = ["open_url"]
 
 
 def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> Driver:
-    """Connect to the server that a `redis:`, `rediss:` or `unix:` URL names.
+    """Connect to the server or the servers that the URL names.
 
     Raises:
         ConfigError: the URL cannot work, or the client library is not installed.
@@ -26,10 +26,13 @@ def open_url(url: str, *, clock: Clock, aging: Aging, retention: Retention) -> D
     """
     try:
         from conveyor.drivers.redis.driver import RedisDriver
+        from conveyor.drivers.redis.settings import RedisSettings
+        from conveyor.drivers.redis.spread.driver import SpreadDriver
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"redis", "hiredis"}:
             raise
         raise ConfigError(
             "a Redis or Valkey store needs its client library; run pip install 'conveyor[redis]'"
         ) from error
-    return RedisDriver(url, clock, aging, retention)
+    settings = RedisSettings.from_url(url)
+    return (SpreadDriver if settings.is_spread else RedisDriver)(settings, clock, aging, retention)

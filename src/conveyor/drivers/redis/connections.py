@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from redis import exceptions
 
 from conveyor.drivers.redis.link import Link
 from conveyor.drivers.redis.misfit import misfit
+from conveyor.drivers.redis.route import Run
 from conveyor.drivers.redis.scripts import FLAGGED, PLAIN
 from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.drivers.redis.translation import translate
@@ -27,7 +29,7 @@ _IS_AWAY: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
 
 class Connections:
-    """Safe to use from any thread; not across a fork.
+    """A `Route` to one server.
 
     Args:
         settings: how the server is spoken to, and where it is.
@@ -44,26 +46,39 @@ class Connections:
         self._scripts = FLAGGED
 
     def run(self, name: str, key: str, *arguments: Any) -> Any:
-        """Run the script of this name on the keys that begin with `key`; load it where the server does not know it."""
         script = self._scripts[name]
         try:
-            return self._ask("EVALSHA", script.sha, 1, key, *arguments)
+            return self.ask("EVALSHA", script.sha, 1, key, *arguments)
         except exceptions.NoScriptError:
             return self.command("EVAL", script.text, 1, key, *arguments)
         except (exceptions.RedisError, OSError) as error:
             raise self._translated(error) from error
 
-    def command(self, *words: Any) -> Any:
-        """Run one command."""
+    def run_all(self, runs: Sequence[Run]) -> list[Any]:
+        answers = self.begin([("EVALSHA", self._scripts[run.name].sha, 1, run.key, *run.arguments) for run in runs])()
+        return [self._made_good(run, answer) for run, answer in zip(runs, answers, strict=True)]
+
+    def _made_good(self, run: Run, answer: Any) -> Any:
+        """The answer; or the StoreError that it is, if the script cannot be run again."""
+        if not isinstance(answer, Exception):
+            return answer
+        if not isinstance(answer, exceptions.NoScriptError):
+            return answer if isinstance(answer, StoreError) else self._translated(answer)
         try:
-            return self._ask(*words)
+            return self.run(run.name, run.key, *run.arguments)
+        except StoreError as error:
+            return error
+
+    def command(self, *words: Any) -> Any:
+        try:
+            return self.ask(*words)
         except (exceptions.RedisError, OSError) as error:
             raise self._translated(error) from error
 
     def _translated(self, error: BaseException) -> StoreError:
         """Our error for that; with the name of the key that is in the way, which the server does not tell."""
         ours = translate(error, self.settings)
-        if isinstance(ours, SchemaMismatch):
+        if isinstance(ours, SchemaMismatch) and not self.settings.is_spread:
             prefix = self.settings.prefix
             found = misfit(self.command, lambda *keys: self.run("types", prefix, "", *keys), prefix)
             if found:
@@ -73,34 +88,55 @@ class Connections:
         return ours
 
     def use_plain_scripts(self) -> None:
-        """The server is older than Redis 7."""
         self._scripts = PLAIN
 
-    def _ask(self, *words: Any) -> Any:
+    def ask(self, *words: Any) -> Any:
+        """The answer to one command, or what the client raises."""
         try:
             link = self._take()
             try:
                 answer = link.ask(*words)
             except exceptions.ResponseError as error:
-                if str(error).startswith("READONLY"):
-                    # It is the primary no more: every new connection looks for the one that is.
-                    link.close()
-                    self._close_idle()
-                else:
-                    # An answer too: the link is as good as before.
-                    self._give(link)
+                # An answer too: the link is as good as before.
+                self._give_after([error], link)
                 raise
         except _IS_AWAY:
             # What leads nowhere now may never lead anywhere again, and each link would take its time to say so.
-            self._close_idle()
+            self.close_idle()
             raise
         self._give(link)
         return answer
 
+    def begin(self, commands: Sequence[Sequence[Any]]) -> Callable[[], list[Any]]:
+        """Send many commands at once; what is answered reads what came of each: if it failed, the exception."""
+        try:
+            link = self._take()
+            link.send(commands)
+        except (StoreError, exceptions.RedisError, OSError) as error:
+            self.close_idle()
+            failed: list[Any] = [error] * len(commands)
+            return lambda: failed
+        return partial(self._finish, link, len(commands))
+
+    def _finish(self, link: Link, count: int) -> list[Any]:
+        answers: list[Any] = []
+        while len(answers) < count:
+            try:
+                answers.append(link.read())
+            except exceptions.ResponseError as error:
+                answers.append(error)
+            except (exceptions.RedisError, OSError) as error:
+                self.close_idle()
+                return answers + [error] * (count - len(answers))
+        self._give_after(answers, link)
+        return answers
+
     def connect(self) -> Link:
-        """A new connection, for the caller to keep and to close."""
         self._look()
         return Link(self.settings)
+
+    def leads(self, link: Link) -> bool:
+        return link.settings is self.settings
 
     def _look(self) -> None:
         """Find out where the server is now. The connections to where it was are of no more use."""
@@ -109,7 +145,7 @@ class Connections:
             self._looked_at = time.monotonic()
             if found != self.settings:
                 self.settings = found
-                self._close_idle()
+                self.close_idle()
 
     def _take(self) -> Link:
         self.check_open()
@@ -127,6 +163,16 @@ class Connections:
                 return link
             link.close()
 
+    def _give_after(self, answers: Sequence[Any], link: Link) -> None:
+        """Give it back, unless an answer says that this server is the primary no more: then look for another."""
+        if any(
+            isinstance(answer, exceptions.ResponseError) and str(answer).startswith("READONLY") for answer in answers
+        ):
+            link.close()
+            self.close_idle()
+        else:
+            self._give(link)
+
     def _give(self, link: Link) -> None:
         if self._is_closed or len(self._idle) >= _KEPT:
             link.close()
@@ -134,7 +180,6 @@ class Connections:
             self._idle.append(link)
 
     def check_open(self) -> None:
-        """Raise StoreUnavailable if this was closed."""
         if self._is_closed:
             raise StoreUnavailable(f"the driver of {self.settings.shown} is closed; open the store again to go on")
 
@@ -143,11 +188,11 @@ class Connections:
         return self._is_closed
 
     def close(self) -> None:
-        """Close every connection that is not in use; the others when they are given back. Safe to call twice."""
         self._is_closed = True
-        self._close_idle()
+        self.close_idle()
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """Close every connection that is not in use."""
         while self._idle:
             with contextlib.suppress(IndexError):
                 self._idle.pop().close()

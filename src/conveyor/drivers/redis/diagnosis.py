@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.opening import VERSION
 from conveyor.drivers.redis.part import Part
+from conveyor.drivers.redis.route import Route
 from conveyor.errors import StoreError
 from conveyor.findings import Finding
 from conveyor.times import SECOND
@@ -33,20 +33,20 @@ class Diagnosis(Part):
         ]
 
 
-def findings(connections: Connections) -> list[Finding]:
+def findings(connections: Route) -> list[Finding]:
     """What could lose jobs: eviction, no persistence, a memory that is nearly full."""
     memory, disk = info(connections, "memory"), info(connections, "persistence")
     return [_eviction(memory), _room(memory), _persistence(connections, disk)]
 
 
-def info(connections: Connections, section: str) -> dict[str, str]:
+def info(connections: Route, section: str) -> dict[str, str]:
     """A section of what INFO says."""
     said: bytes = connections.command("INFO", section)
     lines = said.decode("utf-8", "replace").splitlines()
     return {name: value for name, colon, value in (line.partition(":") for line in lines) if colon}
 
 
-def _release(connections: Connections) -> str:
+def _release(connections: Route) -> str:
     server = info(connections, "server")
     if "valkey_version" in server:
         return f"Valkey {server['valkey_version']}"
@@ -75,7 +75,7 @@ def _room(memory: dict[str, str]) -> Finding:
     )
 
 
-def _persistence(connections: Connections, disk: dict[str, str]) -> Finding:
+def _persistence(connections: Route, disk: dict[str, str]) -> Finding:
     if disk.get("aof_enabled") == "1":
         lost = _LOST_AT_MOST.get(_setting(connections, "appendfsync") or "", "the last seconds")
         return Finding(is_ok=True, text=f"append-only file on: a crash loses {lost} at most")
@@ -91,7 +91,7 @@ def _volatile(text: str) -> Finding:
     return Finding(is_ok=False, text=text, remedy="set appendonly to yes")
 
 
-def _setting(connections: Connections, name: str) -> str | None:
+def _setting(connections: Route, name: str) -> str | None:
     """A setting; `None` where this user, or a server in somebody's cloud, does not tell."""
     try:
         found: list[bytes] = connections.command("CONFIG", "GET", name)

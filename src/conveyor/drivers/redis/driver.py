@@ -5,7 +5,7 @@ from __future__ import annotations
 from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.diagnosis import Diagnosis
 from conveyor.drivers.redis.jobs import Jobs
-from conveyor.drivers.redis.opening import prepare
+from conveyor.drivers.redis.opening import prepare, refuse_spread
 from conveyor.drivers.redis.people import People
 from conveyor.drivers.redis.schedules import Schedules
 from conveyor.drivers.redis.sentinel import Sentinels
@@ -21,12 +21,12 @@ from conveyor.times import Clock
 class RedisDriver(Jobs, Time, Wait, People, Shared, Schedules, Diagnosis):
     """`drivers.base.Driver` on one Redis or Valkey server, or on the primary that sentinels name."""
 
-    def __init__(self, url: str, clock: Clock, aging: Aging, retention: Retention) -> None:
-        settings = RedisSettings.from_url(url)
+    def __init__(self, settings: RedisSettings, clock: Clock, aging: Aging, retention: Retention) -> None:
         find = Sentinels(settings).primary if settings.sentinels else None
-        super().__init__(Connections(settings, find), clock, aging, retention)
+        super().__init__(Connections(settings, find), settings.prefix, clock, aging, retention)
         try:
-            prepare(self._connections)
+            refuse_spread(self._connections)
+            prepare(self._connections, self._key)
         except BaseException:
             self.close()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -122,17 +122,39 @@ def plain(job: NewJob) -> tuple[Any, ...] | None:
     return job.queue, job.type, LEVELS[job.priority], job.id.bytes + body(job)
 
 
-def pushed(jobs: Sequence[NewJob]) -> tuple[str, bytes, list[bytes]]:
+class Posted(NamedTuple):
+    """A letter, as it goes into the outbox."""
+
+    stamp: str
+    """Its own, for ever."""
+    text: bytes
+    owner: int = 0
+    """The place of the outcome that it follows; 0 for none."""
+
+
+def pushed(
+    jobs: Sequence[NewJob], *, letters: Sequence[Posted] = (), stamp: str = ""
+) -> tuple[str, bytes, list[bytes]]:
     """The script that these jobs want, and what it wants: the table of rows, and the ids with the bodies."""
     queues, types = Names(), Names()
     rows = [row(job, queues, types) for job in jobs]
     bodies = [job.id.bytes + body(job) for job in jobs]
-    script = "push_plain" if all(len(row) == _PLAIN for row in rows) else "push"
-    return script, pack((queues.list, types.list, rows)), bodies
+    if not letters and not stamp and all(len(row) == _PLAIN for row in rows):
+        return "push_plain", pack((queues.list, types.list, rows)), bodies
+    table = pack((queues.list, types.list, rows, _owners(letters), stamp))
+    return "push", table, bodies + _texts(letters)
 
 
-def settled(outcomes: Sequence[Outcome]) -> tuple[bytes, bytes, list[bytes]]:
-    """What settle.lua wants: the claims' ids, the tables, and the follow-ups' ids with their bodies."""
+def _owners(letters: Sequence[Posted]) -> list[int]:
+    return [letter.owner for letter in letters]
+
+
+def _texts(letters: Sequence[Posted]) -> list[bytes]:
+    return [part for letter in letters for part in (letter.stamp.encode(), letter.text)]
+
+
+def settled(outcomes: Sequence[Outcome], letters: Sequence[Posted] = ()) -> tuple[bytes, bytes, list[bytes]]:
+    """What settle.lua wants: the claims' ids, the tables, the follow-ups' ids with their bodies, and the letters."""
     queues, types = Names(), Names()
     rows: list[tuple[Any, ...]] = []
     bodies: list[bytes] = []
@@ -143,7 +165,7 @@ def settled(outcomes: Sequence[Outcome]) -> tuple[bytes, bytes, list[bytes]]:
             rows.append(row(job, queues, types, place))
             bodies.append(job.id.bytes + body(job))
     ids = b"".join([outcome.claim.id.bytes for outcome in outcomes])
-    return ids, pack((table, queues.list, types.list, rows)), bodies
+    return ids, pack((table, queues.list, types.list, rows, _owners(letters))), bodies + _texts(letters)
 
 
 def _outcome(outcome: Outcome, queues: Names) -> tuple[Any, ...]:

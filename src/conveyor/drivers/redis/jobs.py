@@ -12,8 +12,8 @@ from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
 
-_YES: Final = ord("1")
-_CANCELLED: Final = {
+YES: Final = ord("1")
+CANCELLED: Final = {
     ord("c"): CancelAnswer.CANCELLED,
     ord("r"): CancelAnswer.REQUESTED,
     ord("l"): CancelAnswer.TOO_LATE,
@@ -21,15 +21,24 @@ _CANCELLED: Final = {
 }
 
 
+def join_nothing(connection: object | None) -> None:
+    """Refuse a caller's own connection.
+
+    Raises:
+        InvalidValue: there is one.
+    """
+    if connection is not None:
+        raise InvalidValue(
+            f"connection is {connection!r}, and this store joins no transaction; push without it, "
+            "or from inside a job, where a push commits with its completion"
+        )
+
+
 class Jobs(Part, JoinsNothing):
     """The operations on jobs; their promises stand in `drivers/base.py`."""
 
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
-        if connection is not None:
-            raise InvalidValue(
-                f"connection is {connection!r}, and this store joins no transaction; push without it, "
-                "or from inside a job, where a push commits with its completion"
-            )
+        join_nothing(connection)
         if not jobs:
             return []
         if len(jobs) == 1 and (arguments := plain(jobs[0])) and self._run("push_one", *arguments):
@@ -43,23 +52,23 @@ class Jobs(Part, JoinsNothing):
         # Nothing is no answer: so much was past its expiry that burying it took all of this step.
         while (answer := self._run("claim", *arguments)) is None:
             pass
-        return self._claims(answer)
+        return self.claims(answer)
 
     def extend(self, claims: Sequence[ClaimKey], lease: float) -> list[bool]:
         if not claims:
             return []
         ids, attempts = keys_of(claims)
-        return [word == _YES for word in self._run("extend", micros(lease), ids, attempts)]
+        return [word == YES for word in self._run("extend", micros(lease), ids, attempts)]
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         if not outcomes:
             return []
         ids, table, bodies = settled(outcomes)
-        return [word == _YES for word in self._run("settle", ids, table, *bodies)]
+        return [word == YES for word in self._run("settle", ids, table, *bodies)]
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
         if not ids:
             return []
         asked = list(dict.fromkeys(ids))
         answers = dict(zip(asked, self._run("cancel", joined(asked)), strict=True))
-        return [_CANCELLED[answers[job_id]] for job_id in ids]
+        return [CANCELLED[answers[job_id]] for job_id in ids]

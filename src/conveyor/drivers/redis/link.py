@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import hiredis
@@ -66,14 +67,21 @@ class Link:
 
     def ask(self, *words: Any) -> Any:
         """Send one command and read its answer."""
+        self._say(_pack(words))
+        return self.read()
+
+    def send(self, commands: Iterable[Sequence[Any]]) -> None:
+        """Send many commands at once; their answers are to be read one by one."""
+        self._say(b"".join([_pack(tuple(words)) for words in commands]))
+
+    def _say(self, said: bytes) -> None:
         try:
-            self._socket.sendall(_pack(words))
+            self._socket.sendall(said)
         except BaseException as error:
             self.close()
             if isinstance(error, _NOT_IN_TIME):
                 raise exceptions.TimeoutError from error
             raise
-        return self.read()
 
     def read(self) -> Any:
         """The next that the server says."""

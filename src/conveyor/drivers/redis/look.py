@@ -39,7 +39,7 @@ class Look(Part):
         below = None if cursor is None else cursor.bytes
         found: list[StoredJob] = []
         if limit > 0:
-            for job in self._every(where, below, limit + 1):
+            for job in self.every(where, below, limit + 1):
                 found.append(job)
                 # One more than asked for tells whether there is a next page.
                 if len(found) > limit:
@@ -48,21 +48,23 @@ class Look(Part):
 
     def counts(self, queues: Sequence[str] | None = None) -> list[QueueCounts]:
         if queues is None:
-            return sorted(map(_queue_counts, self._run("counts", 0)), key=lambda counts: counts.queue)
-        return [_queue_counts(answer) for answer in self._run("counts", 1, *queues)]
+            return sorted(map(queue_counts, self._run("counts", 0)), key=lambda counts: counts.queue)
+        return [queue_counts(answer) for answer in self._run("counts", 1, *queues)]
 
     def peek(self, queue: str, limit: int = 1) -> list[StoredJob]:
         answer = self._run("peek", queue, max(0, min(limit, STEP)), self._offsets)
         return [job for job in all_stored(answer) if job is not None]
 
     def dead_groups(self, where: Filter) -> list[DeadGroup]:
-        dead = (_DEAD & frozenset(where.statuses)) if where.statuses else _DEAD
-        if not dead:
-            self._connections.check_open()
-            return []
-        return grouped(self._every(msgspec.structs.replace(where, statuses=tuple(dead)), None, _CHUNK))
+        self._connections.check_open()
+        return grouped(self.dead(where))
 
-    def _every(self, where: Filter, below: bytes | None, enough: int) -> Generator[StoredJob]:
+    def dead(self, where: Filter) -> Iterable[StoredJob]:
+        """The dead letters that meet the filter."""
+        dead = (_DEAD & frozenset(where.statuses)) if where.statuses else _DEAD
+        return self.every(msgspec.structs.replace(where, statuses=tuple(dead)), None, _CHUNK) if dead else ()
+
+    def every(self, where: Filter, below: bytes | None, enough: int) -> Generator[StoredJob]:
         """The jobs that meet the filter, greatest id first. The first look is for as many as may be `enough`."""
         size = min(enough, _CHUNK)
         for ids in _chunks(self._ids(where, below, rising=False, size=size), size):
@@ -70,12 +72,12 @@ class Look(Part):
                 if job is not None and meets(job, where):
                     yield job
 
-    def _oldest(self, where: Filter, statuses: frozenset[JobStatus]) -> Generator[JobId]:
-        """The ids of the ended jobs that meet the filter, smallest first."""
+    def oldest(self, where: Filter, statuses: frozenset[JobStatus]) -> Generator[StoredJob]:
+        """The ended jobs that meet the filter, smallest id first."""
         for ids in _chunks(self._ids(where, None, rising=True, among=statuses), _CHUNK):
             for job in all_stored(self._run("get", b"".join(ids))):
                 if job is not None and job.status in statuses and meets(job, where):
-                    yield job.id
+                    yield job
 
     def _ids(
         self,
@@ -160,7 +162,8 @@ def _chunks(ids: Iterable[bytes], size: int) -> Generator[list[bytes]]:
         size = _CHUNK
 
 
-def _queue_counts(answer: Any) -> QueueCounts:
+def queue_counts(answer: Any) -> QueueCounts:
+    """What counts.lua has answered of one queue."""
     name, paused, oldest, flat, ready = answer
     by_priority: dict[int, Counts] = {}
     last_activity = None

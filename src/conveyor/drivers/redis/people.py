@@ -11,8 +11,8 @@ from conveyor.drivers.redis.encoding import LEVELS, joined, micros, pack
 from conveyor.drivers.redis.look import Look
 from conveyor.records import Edits, Filter, JobStatus
 
-_DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
-_ENDED: Final = _DEAD | {JobStatus.COMPLETED, JobStatus.CANCELLED}
+DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
+ENDED: Final = DEAD | {JobStatus.COMPLETED, JobStatus.CANCELLED}
 
 
 class People(Look):
@@ -22,22 +22,22 @@ class People(Look):
         changes = edits or Edits()
         level = None if changes.priority is None else LEVELS[changes.priority]
         packed = pack((changes.payload, changes.queue, level, micros(changes.delay)))
-        return self._by_steps(where, _DEAD, limit, lambda ids: self._run("redrive", ids, packed))
+        return self._by_steps(where, DEAD, limit, lambda ids: self._run("redrive", ids, packed))
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
-        return self._by_steps(where, _ENDED, limit, lambda ids: self._run("forget", ids))
+        return self._by_steps(where, ENDED, limit, lambda ids: self._run("forget", ids))
 
     def _by_steps(
         self, where: Filter, statuses: frozenset[JobStatus], limit: int | None, act: Callable[[bytes], int]
     ) -> int:
         """Act on the jobs that meet the filter, oldest id first, some at a time; answer on how many."""
         done = 0
-        ids = self._oldest(where, statuses)
+        jobs = self.oldest(where, statuses)
         while limit is None or done < limit:
-            some = list(islice(ids, STEP if limit is None else min(STEP, limit - done)))
+            some = list(islice(jobs, STEP if limit is None else min(STEP, limit - done)))
             if not some:
                 break
-            done += act(joined(some))
+            done += act(joined(job.id for job in some))
         return done
 
     def clear(self, queue: str) -> int:

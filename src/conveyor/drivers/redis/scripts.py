@@ -28,7 +28,7 @@ _MAKES_ROOM: Final = frozenset(
         "leave",
         "look",
     }
-    | {"pause", "resume", "set_apart", "settle", "tend", "write_progress"}
+    | {"pause", "resume", "set_apart", "settle", "tend", "write_progress", "acknowledge", "discard"}
 )
 
 

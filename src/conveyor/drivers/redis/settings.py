@@ -14,6 +14,11 @@ from conveyor.errors import ConfigError
 _FORM: Final = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
 _SENTINEL_FORM: Final = "redis+sentinel://host:26379,host:26379/service/0"
 _SENTINEL_PORT: Final = 26379
+_CLUSTER_FORM: Final = "redis+cluster://host:6379,host:6379"
+_PORT: Final = 6379
+
+PARTITIONS: Final = 16
+"""Of a store on a cluster, or of one whose queues are spread: whole key bases, each with a hash tag of its own."""
 _SECRET: Final = re.compile(r"(\w*password)=[^&]*")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TLS: Final = {
@@ -22,7 +27,7 @@ _TLS: Final = {
     "tls_key": "the file with its key",
     "tls_verify": "true or false",
 }
-_OPTIONS: Final = ("db", "prefix", "timeout", "sentinel_password", *_TLS)
+_OPTIONS: Final = ("db", "prefix", "timeout", "partitions", "sentinel_password", *_TLS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,10 @@ class RedisSettings:
     service: str = ""
     """What sentinels call that primary."""
     sentinel_password: str | None = None
+    nodes: tuple[Address, ...] = ()
+    """Servers of a cluster, from which the others are found; empty for a store on one server."""
+    partitions: int = 1
+    """Over how many of the PARTITIONS each queue is spread."""
     timeout: float = 5.0
     """Seconds to connect and to be answered before StoreUnavailable."""
     tls: bool = False
@@ -72,6 +81,8 @@ class RedisSettings:
             return cls._of_sentinels(parts, options, shown)
         if "sentinel_password" in options:
             raise ConfigError(f"sentinel_password is given in {shown!r}; only {_SENTINEL_FORM} has sentinels")
+        if parts.scheme.endswith("+cluster"):
+            return cls._of_cluster(parts, options, shown)
         is_socket = parts.scheme == "unix"
         if parts.fragment or (is_socket and (not parts.path.strip("/") or parts.hostname)):
             raise ConfigError(f"the store URL {shown!r} names no server; write {_FORM}")
@@ -99,6 +110,22 @@ class RedisSettings:
             **_common(parts, options, shown),
         )
 
+    @classmethod
+    def _of_cluster(cls, parts: SplitResult, options: dict[str, str], shown: str) -> RedisSettings:
+        if parts.fragment or _db(options.get("db"), parts.path, shown):
+            raise ConfigError(f"{shown!r} names a database, and a cluster has none but 0; write {_CLUSTER_FORM}")
+        nodes = addresses(parts, _PORT, shown, _CLUSTER_FORM)
+        return cls(shown=shown, nodes=nodes, **_common(parts, options, shown))
+
+    @property
+    def is_spread(self) -> bool:
+        """The store has PARTITIONS; else all of it lies under one key base."""
+        return bool(self.nodes) or self.partitions > 1
+
+    def base(self, partition: int) -> str:
+        """What the keys of this partition begin with."""
+        return f"{{{self.prefix}:{partition}}}"
+
     def at(self, address: Address) -> RedisSettings:
         """The same, for the server at this address."""
         return replace(self, host=address.host, port=address.port)
@@ -116,6 +143,7 @@ def _common(parts: SplitResult, options: dict[str, str], shown: str) -> dict[str
         "password": unquote(parts.password) if parts.password else None,
         "prefix": _prefix(options.get("prefix", "conveyor"), shown),
         "timeout": _timeout(options.get("timeout", "5"), shown),
+        "partitions": _partitions(options.get("partitions", "1"), shown),
         "tls": parts.scheme.startswith("rediss"),
         "tls_ca": _file(options, "tls_ca", shown),
         "tls_cert": _file(options, "tls_cert", shown),
@@ -135,7 +163,7 @@ def _shown(parts: SplitResult) -> str:
 
 def _port(parts: SplitResult, shown: str) -> int:
     try:
-        return 6379 if parts.port is None else parts.port
+        return _PORT if parts.port is None else parts.port
     except ValueError as error:
         raise ConfigError(f"the store URL {shown!r} has a port that is none ({error}); write {_FORM}") from None
 
@@ -161,6 +189,12 @@ def _timeout(text: str, shown: str) -> float:
     if not 0 < value <= 3600:  # noqa: PLR2004 - an hour
         raise ConfigError(f"timeout is {text!r} in {shown!r}; give seconds above 0, at most 3600")
     return value
+
+
+def _partitions(text: str, shown: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= PARTITIONS):
+        raise ConfigError(f"partitions is {text!r} in {shown!r}; give a whole number from 1 to {PARTITIONS}")
+    return int(text)
 
 
 def _file(options: dict[str, str], name: str, shown: str) -> str | None:

@@ -48,7 +48,7 @@ class Shared(Part):
             self._connections.check_open()
             return []
         records = self._connections.command("HMGET", f"{self._key}:progress", *[id.bytes for id in ids])
-        return [None if record is None else _dated(_Progress, record, "updated_at") for record in records]
+        return [progress_in(record) for record in records]
 
     def acquire_lock(self, name: str, owner: str, ttl: float) -> LockRecord | None:
         answer = self._run("acquire_lock", name, owner, micros(ttl))
@@ -100,6 +100,11 @@ def _dated(decoder: msgspec.json.Decoder[_Record], record: bytes, moment: str) -
     except (msgspec.MsgspecError, ValueError):
         return None
     return msgspec.structs.replace(found, **{moment: int.from_bytes(record[:_MOMENT])})
+
+
+def progress_in(record: bytes | None) -> Progress | None:
+    """The progress as write_progress.lua keeps it."""
+    return None if record is None else _dated(_Progress, record, "updated_at")
 
 
 def _row(row: JobMetrics) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from conveyor.drivers.base import STEP
 from conveyor.drivers.redis.encoding import micros, pack
 from conveyor.drivers.redis.part import Part
 from conveyor.records import Claim, Tended
-from conveyor.retention import METRICS_KEPT
+from conveyor.retention import METRICS_KEPT, Retention
 
 _DAY: Final = 86_400.0
 
@@ -18,8 +18,19 @@ class Time(Part):
     """The operations that time calls for; their promises stand in `drivers/base.py`."""
 
     def tend(self, types: Sequence[str] = ()) -> Tended:
-        keep = self._retention
-        bounds = (
+        return tended(self._run("tend", bounds(self._retention, types)))
+
+    def lapsed(self, limit: int) -> list[Claim]:
+        return self.claims(self._run("lapsed", max(0, limit)))
+
+    def held_by(self, workers: Sequence[str]) -> list[Claim]:
+        return self.claims(self._run("held_by", *workers))
+
+
+def bounds(keep: Retention, types: Sequence[str]) -> bytes:
+    """What tend.lua has to know."""
+    return pack(
+        (
             _age(keep.finished_age),
             keep.finished_count,
             _age(keep.dead_age),
@@ -28,20 +39,19 @@ class Time(Part):
             _age(None if keep.finished_age is None else max(keep.finished_age, _DAY)),
             list(types),
         )
-        promoted, expired, unheld, *pruned = self._run("tend", pack(bounds))
-        return Tended(
-            promoted=promoted,
-            expired=expired,
-            unheld=unheld,
-            pruned=sum(pruned),
-            more=STEP in {promoted, expired, unheld, *pruned},
-        )
+    )
 
-    def lapsed(self, limit: int) -> list[Claim]:
-        return self._claims(self._run("lapsed", max(0, limit)))
 
-    def held_by(self, workers: Sequence[str]) -> list[Claim]:
-        return self._claims(self._run("held_by", *workers))
+def tended(answer: Sequence[int]) -> Tended:
+    """What tend.lua has answered."""
+    promoted, expired, unheld, *pruned, _ = answer
+    return Tended(
+        promoted=promoted,
+        expired=expired,
+        unheld=unheld,
+        pruned=sum(pruned),
+        more=STEP in {promoted, expired, unheld, *pruned},
+    )
 
 
 def _age(seconds: float | None) -> int | None:

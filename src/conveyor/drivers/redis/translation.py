@@ -10,6 +10,8 @@ from redis import exceptions
 from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.errors import SchemaMismatch, StoreError, StoreFull, StoreUnavailable
 
+_MOVES: Final = "a slot of the cluster moves away from {server}, and takes longer than the timeout ({error}); try again"
+
 # The first word of a server's error, as of Redis 7 and Valkey 9: https://redis.io/docs/latest/develop/reference/protocol-spec/.
 _WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
     "OOM": (
@@ -32,10 +34,16 @@ _WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
     "BUSY": (StoreUnavailable, "{server} is busy with somebody's script; try again, or end it with SCRIPT KILL"),
     "MASTERDOWN": (StoreUnavailable, "{server} has lost its primary; try again after the failover"),
     "CLUSTERDOWN": (StoreUnavailable, "the cluster of {server} is down ({error}); try again when it is back"),
+    "MOVED": (StoreUnavailable, _MOVES),
+    "ASK": (StoreUnavailable, _MOVES),
+    "TRYAGAIN": (StoreUnavailable, _MOVES),
     "NOREPLICAS": (StoreUnavailable, "{server} has too few replicas to write to (min-replicas-to-write); {error}"),
     "MISCONF": (StoreUnavailable, "{server} takes no writes, because it could not save to its disk; make room there"),
     "UNKILLABLE": (StoreUnavailable, "{server} is busy with somebody's script; try again"),
 }
+_ELSEWHERE: Final = frozenset({"MOVED", "ASK", "TRYAGAIN"})
+"""What a server says of a slot that it does not have."""
+
 _PERMISSION: Final = re.compile(
     r"permissions to (?:run the '(?P<command>[^']+)'|access (?P<what>[^.]+))", re.IGNORECASE
 )
@@ -52,7 +60,10 @@ def translate(error: BaseException, settings: RedisSettings) -> StoreError:
             "store URL. What was asked for may have happened"
         )
     if isinstance(error, exceptions.ResponseError):
-        kind, message = _WORDS.get(_first_word(error), (StoreError, "{server}: {error}"))
+        word = _first_word(error)
+        kind, message = _WORDS.get(word, (StoreError, "{server}: {error}"))
+        if word in _ELSEWHERE and not settings.nodes:
+            kind, message = StoreError, "{server} is one of a cluster; write redis+cluster://{server} in the store URL"
         return kind(message.format(**words))
     if isinstance(error, exceptions.ConnectionError | OSError):
         return StoreUnavailable(

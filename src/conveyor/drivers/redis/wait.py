@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from redis import exceptions
 
-from conveyor.drivers.redis.connections import Connections
 from conveyor.drivers.redis.link import Link
 from conveyor.drivers.redis.part import Part
+from conveyor.drivers.redis.route import Route
 from conveyor.drivers.redis.translation import translate
 from conveyor.priority import Aging
 from conveyor.retention import Retention
@@ -23,11 +25,41 @@ _LONGEST: Final = 2.5
 """However little the server tells us, we look this often."""
 
 
+_Told = tuple[bytes, bytes]
+"""A channel, and the number of a queue there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at queues has found."""
+
+    is_ready: bool
+    due: float = math.inf
+    """Seconds until a delayed job is due."""
+    open: frozenset[_Told] = frozenset()
+    """Those that are not paused, as it will be told when they have something."""
+
+
+def channel_of(key: str) -> str:
+    """Where it is told that a queue has something of which a look has left word that it had nothing."""
+    return f"{key}:wake"
+
+
+def seen(channel: str, answer: Any) -> Look:
+    """What look.lua has answered, where it is told on this channel."""
+    ready, *more = answer
+    if ready:
+        return Look(is_ready=True)
+    due, *numbers = more
+    told = frozenset((channel.encode(), b"%d" % number) for number in numbers)
+    return Look(is_ready=False, due=int(due) / SECOND if due else math.inf, open=told)
+
+
 class Wait(Part):
     """The operation that waits; its promises stand in `drivers/base.py`."""
 
-    def __init__(self, connections: Connections, clock: Clock, aging: Aging, retention: Retention) -> None:
-        super().__init__(connections, clock, aging, retention)
+    def __init__(self, connections: Route, key: str, clock: Clock, aging: Aging, retention: Retention) -> None:
+        super().__init__(connections, key, clock, aging, retention)
         self._listening: deque[Link] = deque()
 
     def wait(self, queues: Sequence[str], timeout: float) -> bool:
@@ -47,19 +79,25 @@ class Wait(Part):
 
     def _wait_on(self, listener: Link, queues: Sequence[str], deadline: float) -> bool:
         while True:
-            ready, *more = self._run("look", *queues)
-            if ready:
+            look = self._look(queues)
+            if look.is_ready:
                 return True
-            due, *numbers = more
-            left = deadline - time.monotonic()
-            if due:
-                left = min(left, int(due) / SECOND)
+            left = min(deadline - time.monotonic(), look.due)
             told = self._listen(listener, max(0.0, min(left, _LONGEST)))
             self._connections.check_open()
-            if any(b"%d" % number in told for number in numbers):
+            if look.open & told:
                 return True
             if time.monotonic() >= deadline:
                 return False
+
+    def _look(self, queues: Sequence[str]) -> Look:
+        """Look at these queues."""
+        return seen(channel_of(self._key), self._run("look", *queues))
+
+    @property
+    def _channels(self) -> Sequence[str]:
+        """All that a listener listens to."""
+        return (channel_of(self._key),)
 
     @contextmanager
     def _listener(self) -> Generator[Link]:
@@ -83,7 +121,7 @@ class Wait(Part):
                 listener = self._listening.pop()
             except IndexError:
                 return None
-            if listener.settings is not self._connections.settings:
+            if not self._connections.leads(listener):
                 listener.close()
                 continue
             try:
@@ -96,15 +134,19 @@ class Wait(Part):
 
     def _subscribed(self) -> Link:
         listener = self._connections.connect()
-        listener.ask("SUBSCRIBE", f"{self._key}:wake")
+        channels = self._channels
+        listener.ask("SUBSCRIBE", *channels)
+        for _ in channels[1:]:
+            listener.read()
         return listener
 
     @staticmethod
-    def _listen(listener: Link, seconds: float) -> set[bytes]:
-        """What is said, once something is or the time is over: the numbers of queues that had nothing and now have."""
-        told: set[bytes] = set()
+    def _listen(listener: Link, seconds: float) -> set[_Told]:
+        """What is said, once something is or the time is over: the queues that had nothing and now have."""
+        told: set[_Told] = set()
         while listener.hears(seconds):
-            told.add(listener.read()[-1])
+            _, channel, number = listener.read()
+            told.add((channel, number))
             seconds = 0.0
         return told
 

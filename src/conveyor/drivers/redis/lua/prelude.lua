@@ -717,3 +717,48 @@ local function push(rows, queues, types, arguments, from, now, wanted)
     end
     return answer
 end
+
+-- A dead letter that was exhumed is to be done again, with these edits: payload, queue (the caller's to change), level.
+local function revive(job, edits)
+    local past = past_of(job)
+    if edits[3] then job.level = edits[3] end
+    if edits[1] then
+        local body = cmsgpack.unpack(job.body)
+        body[1] = edits[1]
+        job.body = cmsgpack.pack(body)
+    end
+    past[FAILURES], past[CRASHES], past[STARTED], past[FINISHED], past[PLACE] = 0, 0, false, false, false
+    past[REASON], past[NOTE], past[MEMORY] = false, false, false
+    job.expires = nil
+end
+
+-- The running jobs that someone asked to cancel and that are held by those whom ARGV names from `from` on.
+local function asked_of(from)
+    local holders, answer = {}, {}
+    for place = from, #ARGV do holders[ARGV[place]] = true end
+    for _, id in ipairs(call('SMEMBERS', B .. ':cancels')) do
+        local running = call('HGET', B .. ':running', id)
+        local attempt, worker, _
+        if running then attempt, _, _, _, worker = read_running(running) end
+        if worker and holders[worker] then
+            answer[#answer + 1] = id
+            answer[#answer + 1] = attempt
+        end
+    end
+    return answer
+end
+
+-- Letters, in a store of many partitions: what belongs to another partition is kept here until it is delivered there.
+-- Each has a stamp of its own. Without `wanted`, all are posted.
+local function post(letters, from, wanted)
+    for place, owner in ipairs(letters) do
+        local at = from + 2 * (place - 1)
+        if not wanted or wanted[owner] then call('HSET', B .. ':outbox', ARGV[at], ARGV[at + 1]) end
+    end
+end
+
+-- Whether this letter has not been delivered before. That it was is remembered until it is out of its outbox, and some
+-- time longer, for whoever delivers it just now; see discard.lua and acknowledge.lua.
+local function is_first(stamp, now)
+    return call('ZADD', B .. ':delivered', 'NX', int(now + 2592000000000), stamp) == 1
+end

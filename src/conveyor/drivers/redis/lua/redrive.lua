@@ -9,18 +9,9 @@ for _, id in ipairs(ids) do
     local record = load(id)
     local job = record and readable(id, record)
     if job and (job.stage == FAILED or job.stage == EXPIRED) then
-        local past = past_of(job)
         exhume(job)
+        revive(job, edits)
         if edits[2] then job.queue = number_of('queues', edits[2], true) end
-        if edits[3] then job.level = edits[3] end
-        if edits[1] then
-            local body = cmsgpack.unpack(job.body)
-            body[1] = edits[1]
-            job.body = cmsgpack.pack(body)
-        end
-        past[FAILURES], past[CRASHES], past[STARTED], past[FINISHED], past[PLACE] = 0, 0, false, false, false
-        past[REASON], past[NOTE], past[MEMORY] = false, false, false
-        job.expires = nil
         if job.unique then
             if call('HSETNX', B .. ':unique:' .. job.queue, job.unique, id) == 0 then job.unique = nil end
         end

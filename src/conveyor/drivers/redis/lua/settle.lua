@@ -1,9 +1,10 @@
 -- settle.lua: end the runs of many claims, each only while that claim still holds its job; then push their follow-ups.
--- in:  now; the claims' ids, joined; MessagePack of outcomes, queues, types, rows of follow-ups; then as push.lua
+-- in:  now; the claims' ids, joined; MessagePack of outcomes, queues, types, rows of follow-ups, and of each letter the
+--      outcome that it follows; then as push.lua
 -- out: for each claim 1 where it held its job, else 0
 local now = moment()
 local ids = ids_in(ARGV[2])
-local outcomes, queues, types, rows = unpack(cmsgpack.unpack(ARGV[3]))
+local outcomes, queues, types, rows, letters = unpack(cmsgpack.unpack(ARGV[3]))
 local answer, held, done, leases = {}, {}, {}, {}
 local runs, records = call_many('HMGET', B .. ':running', ids), load_all(ids)
 reserve(#ids)
@@ -95,10 +96,11 @@ for stream, number in pairs(completed) do
 end
 call_many('HDEL', B .. ':running', done)
 call_many('ZREM', B .. ':leases', leases)
-if rows and #rows > 0 then
+if rows and #rows + #letters > 0 then
     local wanted = {}
     for place, word in ipairs(answer) do wanted[place] = word == '1' end
-    push(rows, queues, types, ARGV, 4, now, wanted)
+    if #rows > 0 then push(rows, queues, types, ARGV, 4, now, wanted) end
+    post(letters, 4 + #rows, wanted)
 end
 finish(now)
 return table.concat(answer)

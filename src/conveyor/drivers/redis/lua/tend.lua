@@ -1,7 +1,7 @@
 -- tend.lua: one bounded step of housekeeping: prune, bury, promote, offer held jobs again, forget silent workers.
 -- in:  now; MessagePack of finished_age, finished_count, dead_age, dead_count, span and age of metrics in turn, slot_age
 --      (ages in microseconds, nothing for no bound) and the types known
--- out: how many were promoted, buried, offered again; finished jobs, dead letters and metrics pruned
+-- out: how many were promoted, buried, offered again; finished jobs, dead letters and metrics pruned; letters in the outbox
 local now = moment()
 local keep = cmsgpack.unpack(ARGV[2])
 
@@ -95,6 +95,7 @@ local finished = prune('finished', keep[1], keep[2])
 local dead = prune('dead', keep[3], keep[4])
 local metrics = prune_metrics()
 prune_slots()
+call('ZREMRANGEBYSCORE', B .. ':delivered', '-inf', int(now))
 forget_workers()
 local queues, names = names_of('queues')
 local buried, promoted, offered = 0, 0, 0
@@ -113,4 +114,4 @@ if call('SCARD', B .. ':held') > 0 then
     end
 end
 finish(now)
-return {promoted, buried, offered, finished, dead, metrics}
+return {promoted, buried, offered, finished, dead, metrics, call('HLEN', B .. ':outbox')}
