@@ -231,7 +231,7 @@ class Conveyor(Pushes, Timetable, Emits, Operations):
             if not any(new is each for each in used):
                 used.append(new)
         if used:
-            self.hooks = Hooks(used)
+            self.hooks = Hooks(used) if self.hooks is None else self.hooks.anew(used)
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

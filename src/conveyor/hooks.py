@@ -37,6 +37,10 @@ class Hooks:
         self._retry: Final = self._with("on_retry")
         self._dead: Final = self._with("on_dead")
 
+    def anew(self, middleware: Sequence[Middleware]) -> Hooks:
+        """The same for other middleware."""
+        return Hooks(middleware)
+
     @property
     def want_runs(self) -> bool:
         """Something is to be called around runs."""

@@ -4,11 +4,12 @@ import asyncio
 import signal
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
 
-from conveyor import Conveyor, Job, JobStatus, NoRetry, Retry, current_job
+from conveyor import Conveyor, Job, JobId, JobStatus, Middleware, NewJob, NoRetry, Retry, current_job
 from conveyor.testing import Kit
 
 
@@ -127,6 +128,22 @@ def test_a_push_inside_of_a_transaction_runs_after_it(kit: Kit, double: Job[[int
         double.push(2)
 
     assert handle.result() == 2
+
+
+def test_middleware_that_comes_later_is_called_and_pushes_still_run(
+    app: Conveyor, kit: Kit, double: Job[[int], int]
+) -> None:
+    told: list[int] = []
+
+    class Told(Middleware):
+        def after_push(self, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> None:
+            told.append(len(jobs))
+
+    with kit.inline():
+        app.use(Told())
+        assert double.push(1).result() == 2
+
+    assert told == [1]
 
 
 def test_pushes_from_threads_all_run(kit: Kit, double: Job[[int], int]) -> None:

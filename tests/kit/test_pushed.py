@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from conveyor import (
@@ -200,6 +201,17 @@ def test_what_is_missing_is_said_with_all_that_was_pushed(kit: Kit, send: Send) 
     assert str(missing.value) == f"'email.send' was not pushed with to=8. {shown}"
     assert str(miscounted.value) == f"'email.send' was pushed 1 time, not 2 times. {shown}"
     assert str(unwanted.value) == f"a job was pushed, not none. {shown}"
+
+
+def test_a_job_of_a_type_that_only_others_know_is_told_and_held(app: Conveyor, kit: Kit, send: Send) -> None:
+    new = app.prepare(send.call(7))
+    app.driver.push([msgspec.structs.replace(new, type="email.elsewhere")])
+    kit.drain()
+
+    (pushed,) = kit.pushed()
+
+    assert str(pushed) == "email.elsewhere(to=7)"
+    assert pushed.status is JobStatus.PENDING
 
 
 def test_when_nothing_was_pushed_that_is_said(kit: Kit, send: Send) -> None:

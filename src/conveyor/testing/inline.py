@@ -74,6 +74,9 @@ class KitHooks(Hooks):
         super().__init__(middleware)
         self._inline: Final = inline
 
+    def anew(self, middleware: Sequence[Middleware]) -> Hooks:
+        return KitHooks(middleware, self._inline)
+
     def after_push(self, jobs: Sequence[NewJob], ids: Sequence[JobId]) -> None:
         __tracebackhide__ = True
         super().after_push(jobs, ids)

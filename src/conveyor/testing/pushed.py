@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from conveyor.arguments import load_value
 from conveyor.errors import InvalidValue
 from conveyor.handle import JobHandle
 from conveyor.job import AsyncJob, Job
@@ -64,11 +65,16 @@ Where = Mapping[str, Any] | Callable[[PushedJob], bool]
 
 def read(app: Conveyor, stored: StoredJob) -> PushedJob:
     """A job as the store keeps it, with its arguments read."""
-    job_type = app.job_types.named(stored.type)
-    job = job_type.load_job(stored.payload)
+    job_type = app.job_types.get(stored.type)
+    if job_type is None:
+        arguments: dict[str, Any] = load_value(app.codec.decode(stored.payload, stored.type))
+        job: JobCall[Any] | Runs[Any] = JobCall(stored.type, (), arguments)
+    else:
+        job = job_type.load_job(stored.payload)
+        arguments = _arguments(job_type, job)
     return PushedJob(
         type=stored.type,
-        arguments=_arguments(job_type, job),
+        arguments=arguments,
         job=job,
         queue=stored.queue,
         priority=Priority(stored.priority),
