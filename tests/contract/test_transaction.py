@@ -17,14 +17,14 @@ from conveyor import Conveyor
 from conveyor.context import CurrentJob, running
 from conveyor.drivers.base import Driver
 from conveyor.errors import ClaimLost, InvalidValue, NoCurrentJob, PayloadError, StoreUnavailable
-from conveyor.lifecycle import handed_back
+from conveyor.lifecycle import after_success, handed_back
 from conveyor.payload import JobCall
-from conveyor.records import JobStatus
+from conveyor.records import Claim, JobStatus
 from conveyor.signals import JobTimeout
 from tests import postgres, servers
 from tests.cli.program import run
 from tests.contract.callers import INSERT, WAYS, Way, orders, place_of
-from tests.contract.stores import a_job, is_kept, one, take_one
+from tests.contract.stores import a_job, an_id, is_kept, one, take_one
 
 
 @dataclass
@@ -198,10 +198,7 @@ def test_a_connection_that_the_server_has_ended_is_not_lent_again(tmp_path: Path
 
     assert first is not second
     assert bench.left(job) == COMPLETED
-    driver = bench.driver
     bench.app.close()
-    with pytest.raises(StoreUnavailable, match="closed"), driver.transaction():
-        pass
 
 
 def test_a_job_that_is_told_to_stop_while_the_server_works_leaves_nothing_working_there(tmp_path: Path) -> None:
@@ -238,6 +235,30 @@ def test_a_commit_that_fails_leaves_the_job_to_be_done(tmp_path: Path) -> None:
 
     assert bench.left(job) == COMPLETED
     bench.app.close()
+
+
+def test_a_closed_driver_says_so_before_it_touches_a_connection(bench: Bench) -> None:
+    driver = bench.driver
+    driver.close()
+    outcome = after_success(Claim(an_id(), 1, "t", "a", 500, "{}", "", 0, 0, 3, 0), None)
+
+    async def in_async_code() -> None:
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await driver.apush([a_job()], connection=object())
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await driver.asettle_in(object(), outcome)
+        if bench.url.startswith("postgresql"):
+            with pytest.raises(StoreUnavailable, match="closed"):
+                async with driver.atransaction():
+                    pass
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        driver.push([a_job()], connection=object())
+    with pytest.raises(StoreUnavailable, match="closed"):
+        driver.settle_in(object(), outcome)
+    with pytest.raises(StoreUnavailable, match="closed"), driver.transaction():
+        pass
+    asyncio.run(in_async_code())
 
 
 @pytest.mark.parametrize("url", ["memory://", "redis"])

@@ -34,7 +34,9 @@ class Joining:
 
         Raises:
             InvalidValue: it has no transaction open, or is none that this store can join.
+            StoreUnavailable: the driver is closed, or the server does not answer.
         """
+        self._database.check_open()
         return self._run(connection, bare(connection), statement, parameters)
 
     def _run(self, connection: object, found: object, statement: str, parameters: Mapping[str, Any]) -> Rows:
@@ -51,6 +53,7 @@ class Joining:
 
     async def arun(self, connection: object, statement: str, parameters: Mapping[str, Any]) -> Rows:
         """As `run`, for async connections too."""
+        self._database.check_open()
         found = await abare(connection)
         if comes_from(found, "asyncpg"):
             with asyncpg.translating(self._database.settings):

@@ -22,7 +22,9 @@ def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor]
 
     Raises:
         InvalidValue: it is no connection over sqlite3, is open on another file, or commits each statement by itself.
+        StoreUnavailable: the driver is closed.
     """
+    database.check_open()
     found = bare(connection)
     if not isinstance(found, sqlite3.Connection):
         raise is_async(connection) if comes_from(found, "aiosqlite") else _refused(connection, found, database)
@@ -31,6 +33,7 @@ def join(connection: object, database: Database, work: Callable[[sqlite3.Cursor]
 
 async def ajoin(connection: object, database: Database, work: Callable[[sqlite3.Cursor], T]) -> T:
     """As `join`; over aiosqlite it is done on the thread of that connection."""
+    database.check_open()
     found: Any = await abare(connection)
     if not comes_from(found, "aiosqlite"):
         return join(connection, database, work)
