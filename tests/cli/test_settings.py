@@ -86,7 +86,7 @@ def test_an_empty_choice_is_a_wrong_use_and_chooses_nothing(cli: Cli, command: s
     answer = cli(command, f"{option}=", "--reason", "failed")
 
     assert answer.code == 2
-    assert "it is empty; give a value, or leave the option out" in answer.err
+    assert "it is empty; give a value, or leave it out" in answer.err
 
 
 @pytest.mark.parametrize("command", ["jobs", "failed"])
