@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from conveyor import JobStatus
@@ -285,6 +287,22 @@ def test_connections_that_lead_nowhere_any_more_cost_one_timeout_and_not_one_eac
     driver.wait(["a"], 5)
 
     assert time.monotonic() - begun < 0.8
+    driver.close()
+
+
+def test_the_kernel_finds_out_whether_the_other_end_of_a_quiet_connection_is_there(server: Server) -> None:
+    url = server.url()
+    driver = open_driver(url)
+    driver.wait(["a"], 0.05)
+
+    ours = [each.fd for each in psutil.Process().net_connections("tcp") if each.raddr[1:] == (server.port,)]
+
+    assert len(ours) >= 2
+    for fd in ours:
+        with socket.socket(fileno=os.dup(fd)) as each:
+            assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                assert each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 10
     driver.close()
 
 
