@@ -73,12 +73,14 @@ class PostgresStore:
         "async_jobs",
         "latency",
         "push_beside",
+        "retry",
         "costs",
         "idle",
         "job_size",
         "flat_cost",
     )
     bars: Mapping[str, Bar] = {
+        "retry": Bar(at_most=20),
         "push": Bar(share=0.7),
         "push_many": Bar(share=0.5, at_least=20_000),
         "drain": Bar(share=0.6, at_least=12_000),

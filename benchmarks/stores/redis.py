@@ -50,12 +50,14 @@ class RedisStore:
         "async_jobs",
         "latency",
         "push_beside",
+        "retry",
         "costs",
         "idle",
         "job_size",
         "flat_cost",
     )
     bars: Mapping[str, Bar] = {
+        "retry": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),
         "push_many": Bar(share=0.5, at_least=40_000),
         "apush": Bar(at_least=12_000),

@@ -36,6 +36,7 @@ class SqliteStore:
         "async_jobs",
         "latency",
         "push_beside",
+        "retry",
         "costs",
         "idle",
         "job_size",
@@ -43,6 +44,7 @@ class SqliteStore:
         "dependencies",
     )
     bars: Mapping[str, Bar] = {
+        "retry": Bar(at_most=20),
         "push": Bar(share=0.6, at_least=6_000),
         "push_many": Bar(share=0.5, at_least=25_000),
         "drain": Bar(share=0.5, at_least=15_000),

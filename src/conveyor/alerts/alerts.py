@@ -70,7 +70,7 @@ class SinkAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts:
-    """The alerts of an application; `Conveyor.alerts`. Workers look at the rules every 15 seconds, one at a time.
+    """The alerts of an application; `Conveyor.alerts`. Workers look at the rules every 30 seconds, one at a time.
 
     Three rules are there from the beginning, and are told to the log: `queue-depth` (more than 10,000 jobs ready in a
     queue for five minutes), `failure-rate` (more than 5 % of a queue's runs of the last ten minutes failed, of 20 at

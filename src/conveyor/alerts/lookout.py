@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conveyor.alerts.alerts import Alerts
     from conveyor.app import Conveyor
 
-EVERY: Final = 15.0
+EVERY: Final = 30.0
 """Seconds between two looks at a rule."""
 
 LOCK: Final = "conveyor:alerts"
@@ -89,8 +89,9 @@ class Lookout:
         )
 
     def _is_due(self, state: RuleState | None, now: int) -> bool:
-        """Whether it is time to look; also when the clock was set back."""
-        return state is None or not 0 <= now - state.looked_at < round(EVERY * SECOND)
+        """Whether it is time to look; also when the clock was set back, but for a look that came between two questions."""
+        every = round(EVERY * SECOND)
+        return state is None or not -every < now - state.looked_at < every
 
     def _pause(self, book: Book, now: int) -> float:
         upcoming = [now + round(EVERY * SECOND)]

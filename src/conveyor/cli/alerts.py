@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         "conveyor alerts --look --app shop.jobs:app --json",
     ),
     epilog=(
-        "Workers look every 15 s, one at a time. No worker can tell that none is left: let a cron job elsewhere "
+        "Workers look every 30 s, one at a time. No worker can tell that none is left: let a cron job elsewhere "
         'run "conveyor alerts --look", or "conveyor health".'
     ),
 )
