@@ -1,4 +1,4 @@
-"""A process that wants a lock: `python -m tests.services.holder race|hold URL NAME …`."""
+"""A process that wants a lock: `python -m tests.services.holder race|endure|hold URL NAME …`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from conveyor import Conveyor, LockLost
+from conveyor import Conveyor, LockLost, StoreUnavailable
 
 
 def race(app: Conveyor, name: str, marker: Path, rounds: int) -> None:
@@ -21,6 +21,26 @@ def race(app: Conveyor, name: str, marker: Path, rounds: int) -> None:
             time.sleep(0.002)
             marker.unlink()
             say(str(lock.fence))
+
+
+def endure(app: Conveyor, name: str, marker: Path, rounds: int) -> None:
+    """As `race`, through the store's absence: hold it so long that an absence meets somebody who does."""
+    left = rounds
+    while left:
+        try:
+            with app.lock(name, ttl=5, wait=60) as lock:
+                try:
+                    marker.touch(exist_ok=False)
+                except FileExistsError:
+                    say("overlap")
+                time.sleep(0.03)
+                lock.check()
+                marker.unlink()
+                say(str(lock.fence))
+                left -= 1
+        except StoreUnavailable:
+            # Taken, or given up, and not told so: it lapses.
+            time.sleep(0.05)
 
 
 def hold(app: Conveyor, name: str) -> None:
@@ -47,5 +67,7 @@ if __name__ == "__main__":
     app = Conveyor(url)
     if what == "race":
         race(app, name, Path(rest[0]), int(rest[1]))
+    elif what == "endure":
+        endure(app, name, Path(rest[0]), int(rest[1]))
     else:
         hold(app, name)

@@ -100,6 +100,42 @@ def test_a_holder_that_was_away_for_too_long_finds_out_and_changes_nothing(app: 
     other.release()
 
 
+def test_a_store_whose_clock_is_set_back_keeps_the_lock_for_its_holder(app: Conveyor, clock: FakeClock) -> None:
+    with app.lock("import", ttl=0.3) as lock:
+        fence = lock.fence
+        clock.step(-3600)
+        other = app.lock("import")
+
+        assert not other.try_acquire()
+        # The next renewal is by the new time, so that the lock does not outlive its holder by an hour.
+        wait_until(lambda: app.locks()[0].expires_at <= clock.now + 300_000)
+        assert lock.is_held
+        lock.check()
+    assert other.try_acquire()
+    assert other.fence > fence
+    other.release()
+
+
+def test_a_holder_learns_of_a_store_whose_clock_is_set_forward_with_its_next_renewal(
+    app: Conveyor, clock: FakeClock
+) -> None:
+    lock = app.lock("import", ttl=0.3)
+    lock.acquire()
+    fence = lock.fence
+    clock.step(3600)
+
+    # By the store's clock it has lapsed. For as long as the first holder does not know, the fence tells them apart.
+    other = app.lock("import", ttl=60, wait=20)
+    other.acquire()
+    wait_until(lambda: not lock.is_held)
+
+    assert other.fence > fence
+    other.check()
+    with pytest.raises(LockLost):
+        lock.release()
+    other.release()
+
+
 def test_a_block_whose_lock_was_lost_ends_with_an_error_unless_it_has_one_already(
     app: Conveyor, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
