@@ -89,7 +89,7 @@ class Lookout:
         )
 
     def _is_due(self, state: RuleState | None, now: int) -> bool:
-        """Whether it is time to look; also when the clock was set back, but for a look that came between two questions."""
+        """Whether it is time to look; also when the clock was set back by more than a look may just have come first."""
         every = round(EVERY * SECOND)
         return state is None or not -every < now - state.looked_at < every
 
