@@ -78,7 +78,7 @@ def test_batches_are_quick_when_the_tables_were_empty_as_they_were_last_vacuumed
         connection.execute("VACUUM ANALYZE")
     driver = open_driver(f"{url}&timeout=2", retention=Retention(finished_count=0, dead_count=0))
     with closing(driver):
-        for end in (ended, buried, lambda claim: held(claim, "nobody knows its type"), handed_back):
+        for end in (ended, buried, unknown, handed_back):
             driver.push(jobs(STEP))
             claims = take(driver, limit=STEP)
             assert all(driver.extend([ClaimKey(claim.id, claim.attempt) for claim in claims], 60.0))
@@ -90,6 +90,10 @@ def test_batches_are_quick_when_the_tables_were_empty_as_they_were_last_vacuumed
         driver.push(jobs(STEP, expires=0.001))
         assert len(take(driver, limit=STEP)) == STEP
         assert driver.forget(Filter()) == STEP
+
+
+def unknown(claim: Claim) -> Outcome:
+    return held(claim, "nobody knows its type")
 
 
 def ended(claim: Claim) -> Outcome:
