@@ -38,7 +38,20 @@ class Listener:
         """Whether notifications reach us. A pooler may give each transaction to another session."""
         return not self._connected().is_pooled
 
-    def ask(self, queues: Sequence[str]) -> bool:
+    @property
+    def has_lost_its_session(self) -> bool:
+        """Whether the server has ended it, or has gone."""
+        return self._connection is not None and self._connection.closed
+
+    def look(
+        self, queues: Sequence[str], asked: str, now: int | None, fronts: str | None
+    ) -> tuple[bool, bool, int | None]:
+        """Whether we were not told of these queues until now, and what probe.sql answers of them."""
+        # Ask to be told first, then look: a push between the two is either seen or heard.
+        is_new = self._ask(queues)
+        return is_new, *self._probe(asked, now, fronts)
+
+    def _ask(self, queues: Sequence[str]) -> bool:
         """Let us be told of these queues for a while; answer whether we were not until now."""
         connection = self._connected()
         wanted = tuple(queues)
@@ -51,7 +64,7 @@ class Listener:
         self._asked, self._asked_until = wanted, now + _ASKED_FOR
         return is_new
 
-    def probe(self, asked: str, now: int | None, fronts: str | None) -> tuple[bool, int | None]:
+    def _probe(self, asked: str, now: int | None, fronts: str | None) -> tuple[bool, int | None]:
         """What probe.sql answers. What we were told before is no news."""
         self._heard.clear()
         parameters = {"queues": asked, "now": now, "fronts": fronts}

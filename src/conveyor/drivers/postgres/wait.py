@@ -7,6 +7,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
+
 from conveyor.drivers.postgres.database import Database
 from conveyor.drivers.postgres.listener import Listener
 from conveyor.drivers.postgres.part import Part, to_json
@@ -36,10 +38,9 @@ class Wait(Part):
             pauses = [] if listener.can_hear else list(_PAUSES)
             while True:
                 self._database.check_open()
-                # Ask to be told first, then look: a push between the two is either seen or heard.
-                if listener.ask(queues):
+                is_new, ready, due_in = self._look(listener, queues, asked)
+                if is_new:
                     pauses = list(_PAUSES)
-                ready, due_in = listener.probe(asked, self._now(), self._fronts.of(queues))
                 left = deadline - time.monotonic()
                 if ready or left <= 0:
                     return ready
@@ -48,6 +49,18 @@ class Wait(Part):
                     left = min(left, pauses.pop(0))
                 if listener.hears(left, queues):
                     return True
+
+    def _look(self, listener: Listener, queues: Sequence[str], asked: str) -> tuple[bool, bool, int | None]:
+        """Whether we were not told until now, whether there is a job, and the microseconds until one is due."""
+        fronts = self._fronts.of(queues)
+        try:
+            return listener.look(queues, asked, self._now(), fronts)
+        except psycopg.OperationalError:
+            if not listener.has_lost_its_session:
+                raise
+        # Somebody has ended it; the server may be there all the same.
+        listener.close()
+        return listener.look(queues, asked, self._now(), fronts)
 
     @contextmanager
     def _listening(self) -> Generator[Listener]:
