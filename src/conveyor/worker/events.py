@@ -112,9 +112,10 @@ def forgotten(outcomes: Sequence[Outcome]) -> None:
     if len(outcomes) > _NAMED:
         names.append(f"{len(outcomes) - _NAMED} more")
     logger.error(
-        "the store has lost %d job%s that this process held, so what became of them could not be stored: %s",
+        "the store has lost %d job%s that this process held, so what became of %s could not be stored: %s",
         len(outcomes),
         "" if len(outcomes) == 1 else "s",
+        "it" if len(outcomes) == 1 else "them",
         "; ".join(names),
         extra={"event": "lost", "job_ids": [str(outcome.claim.id) for outcome in outcomes]},
     )
