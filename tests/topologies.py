@@ -94,6 +94,30 @@ class Cluster:
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers[:2])
         return f"redis+cluster://{hosts}?{self.servers[0].url(**options).partition('?')[2]}"
 
+    def owner(self, slot: int) -> Server:
+        """Which server has the slot, as those that live see it."""
+        for server in self.servers:
+            with contextlib.suppress(redis.RedisError), server.client() as client:
+                for first, last, primary, *_ in client.execute_command("CLUSTER", "SLOTS", NEVER_DECODE=True):
+                    if first <= slot <= last:
+                        return next(each for each in self.servers if each.port == primary[1])
+        raise AssertionError("nobody has the slot")
+
+    def move(self, slot: int, target: Server, pause: float = 0.0) -> int:
+        """Move a slot to another primary, key by key with a pause between, as resharding does; answer how many keys."""
+        source, moved = self.owner(slot), 0
+        with source.client() as giving, target.client() as taking:
+            ids = [client.execute_command("CLUSTER", "MYID").decode() for client in (giving, taking)]
+            taking.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+            giving.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+            while keys := giving.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                giving.execute_command("MIGRATE", "127.0.0.1", target.port, keys[0], 0, 5000)
+                moved += 1
+                time.sleep(pause)
+            for client in (taking, giving):
+                client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+        return moved
+
     def remove(self) -> None:
         for server in self.servers:
             server.remove()
