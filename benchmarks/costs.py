@@ -1,4 +1,4 @@
-"""What history, metrics, unique keys, signing, encryption and progress cost: the rate with each, next to without it."""
+"""What history, metrics, unique keys, codecs, progress and a record in SQL cost: the rate with each, and without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from benchmarks.kit.jobs import TEXT, VARIANTS, app, noop
 from benchmarks.kit.store import BATCH, Store, completed, new_store
 from benchmarks.kit.worker import worker
 
-_PUSHED: Final = {"unique keys": "unique", "signing": "signed", "encryption": "encrypted"}
+_PUSHED: Final = {
+    "unique keys": "unique",
+    "signing": "signed",
+    "encryption": "encrypted",
+    "a record in SQL": "recorded",
+}
 """What costs something in a push, and the application that has it."""
 
 _RUN: Final = {"history": "without_history", "metrics": "without_metrics", **_PUSHED, "progress": "reporting"}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
+from pathlib import Path
 from typing import Final
 
-from conveyor import Conveyor, Encrypted, Retention, Signed, Unique, current_job
+from conveyor import Conveyor, Encrypted, History, Retention, Signed, Unique, current_job
 
 TEXT: Final = "x" * 100
 
@@ -26,6 +29,13 @@ signed: Final = Conveyor(codec=Signed({"bench": b"x" * 32}))
 encrypted: Final = Conveyor(codec=Encrypted({"bench": b"x" * 32}))
 reporting: Final = Conveyor()
 """Its jobs report their progress."""
+HISTORY: Final = Path(
+    os.environ.setdefault("CONVEYOR_BENCH_HISTORY", f"{tempfile.gettempdir()}/conveyor-bench-{os.getpid()}.db")
+)
+"""Where `recorded` keeps its history: workers are told by the environment."""
+recorded: Final = Conveyor()
+"""Its jobs are recorded in SQL."""
+History(f"sqlite:///{HISTORY}").record(recorded)
 
 APPLICATIONS: Final = (
     app,
@@ -37,6 +47,7 @@ APPLICATIONS: Final = (
     signed,
     encrypted,
     reporting,
+    recorded,
 )
 
 
@@ -60,6 +71,7 @@ VARIANTS: Final = {
     "signed": signed.job("bench.noop")(_noop),
     "encrypted": encrypted.job("bench.noop")(_noop),
     "reporting": reporting.job("bench.noop")(_reporting_noop),
+    "recorded": recorded.job("bench.noop")(_noop),
 }
 """The job that does nothing, by the name of its application."""
 

@@ -526,10 +526,10 @@ def test_a_bounded_number_of_moves_is_kept_while_the_history_is_away(caplog: pyt
     class Away:
         url = ""
 
-        def run(self, *steps: tuple[str, dict[str, str]]) -> list[tuple[object, ...]]:
+        def run(self, *steps: tuple[str, dict[str, list[JobId]]]) -> list[tuple[object, ...]]:
             if not back.is_set():
                 raise StoreUnavailable("away")
-            written.extend(__import__("json").loads(steps[0][1]["ids"]))
+            written.extend(steps[0][1]["ids"])
             return []
 
         def close(self) -> None: ...

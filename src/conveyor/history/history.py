@@ -15,7 +15,7 @@ import msgspec
 from conveyor.errors import InvalidValue, JobNotFound
 from conveyor.forks import after_fork, keep_for_ever
 from conveyor.history import moves
-from conveyor.history.moves import Move, encode
+from conveyor.history.moves import Move
 from conveyor.history.recorder import Recorder
 from conveyor.history.records import HistoryEntry, HistoryEvent, HistoryStatistics, Rebuilt
 from conveyor.history.tables import STEP, Tables, check_url, open_tables
@@ -225,23 +225,21 @@ class History:
 
     def store(self, pushes: Sequence[Move]) -> set[JobId]:
         """Write down jobs that are about to be pushed; answer which of them were not known."""
-        rows = self._opened().run(("store", {"rows": encode([push.row for push in pushes]).decode()}))
+        rows = self._opened().run(("store", {"rows": [push.row for push in pushes]}))
         return {_id(text) for (text,) in rows}
 
     def entries(self, ids: Sequence[JobId]) -> dict[JobId, HistoryEntry]:
         """What is known of these."""
         if not ids:
             return {}
-        return {
-            entry.id: entry for entry in map(_entry, self._opened().run(("get", {"ids": encode(list(ids)).decode()})))
-        }
+        return {entry.id: entry for entry in map(_entry, self._opened().run(("get", {"ids": list(ids)})))}
 
     def open_jobs(
         self, queues: Sequence[str] | None, *, limit: int, cursor: JobId | None = None, last: JobId | None = None
     ) -> list[HistoryEntry]:
         """Jobs that are still to be done as far as is known, by id: after `cursor`, up to and including `last`."""
         parameters = {
-            "queues": None if queues is None else encode(list(queues)).decode(),
+            "queues": None if queues is None else list(queues),
             "cursor": None if cursor is None else str(cursor),
             "last": None if last is None else str(last),
             "limit": limit,
@@ -260,10 +258,10 @@ class History:
     def _forget(self, rows: Sequence[tuple[str]]) -> int:
         if not rows:
             return 0
-        ids = {"ids": encode([id for (id,) in rows]).decode()}
+        ids = {"ids": [id for (id,) in rows]}
         forgotten = self._opened().run(("forget", ids))
         if forgotten:
-            self._opened().run(("forget_events", {"ids": encode([id for (id,) in forgotten]).decode()}))
+            self._opened().run(("forget_events", {"ids": [id for (id,) in forgotten]}))
         return len(forgotten)
 
     def _opened(self) -> Tables:
@@ -293,9 +291,9 @@ def _several(value: str | Iterable[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _some(value: str | Iterable[str]) -> str | None:
+def _some(value: str | Iterable[str]) -> list[str] | None:
     names = _several(value)
-    return encode(names).decode() if names else None
+    return names or None
 
 
 def _status(word: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from conveyor.errors import StoreError
-from conveyor.history.moves import Move, encode
+from conveyor.history.moves import Move
 from conveyor.history.tables import STEP
 from conveyor.records import JobId
 
@@ -98,10 +98,12 @@ class Recorder:
                 "%d moves of jobs are not in the history, which cannot be written; a rebuild takes them from the store",
                 self.held,
             )
-        with self._lock:
-            thread, self._thread = self._thread, None
+        thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
+        with self._lock:
+            if self._thread is thread:
+                self._thread = None
 
     def _start(self) -> None:
         if self._thread is None:
@@ -212,14 +214,14 @@ def write(tables: Tables, batch: Sequence[Told]) -> None:
     moved = [move.row for _, move in sorted(newest.items())]
     steps: list[Step] = []
     if stored:
-        steps.append(("store", {"rows": encode(sorted(stored)).decode()}))
+        steps.append(("store", {"rows": sorted(stored)}))
     if moved:
-        steps.append(("move", {"rows": encode(moved).decode()}))
+        steps.append(("move", {"rows": moved}))
     if events:
         events.sort(key=_job_of)
-        steps.append(("tell", {"rows": encode(events).decode()}))
+        steps.append(("tell", {"rows": events}))
     if dropped:
-        steps.append(("drop", {"ids": encode(sorted(dropped)).decode()}))
+        steps.append(("drop", {"ids": sorted(dropped)}))
     tables.run(*steps)
 
 

@@ -12,7 +12,7 @@ from conveyor.text import readable
 
 Rows = list[tuple[Any, ...]]
 Step = tuple[str, Mapping[str, Any]]
-"""A statement by the name of its file, and its parameters."""
+"""A statement by the name of its file, and its parameters; lists go as JSON, or row by row."""
 
 
 class Tables(Protocol):

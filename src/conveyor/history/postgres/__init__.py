@@ -13,6 +13,7 @@ from conveyor.drivers.postgres.connection import BoundedConnection, Overdue
 from conveyor.drivers.postgres.pool import Pool
 from conveyor.drivers.postgres.settings import PostgresSettings
 from conveyor.drivers.postgres.translation import Again, translating
+from conveyor.history.moves import encode
 from conveyor.history.tables import Rows, Step, check_version, not_migrated, read_sql
 
 SQL, MIGRATIONS = read_sql(Path(__file__).parent)
@@ -73,7 +74,8 @@ class PostgresTables:
         return rows
 
     def _execute(self, connection: BoundedConnection, step: Step) -> Rows:
-        name, parameters = step
+        name, given = step
+        parameters = {key: encode(value).decode() if isinstance(value, list) else value for key, value in given.items()}
         cursor = connection.execute(self._sql[name], parameters, prepare=not connection.is_pooled)
         return cursor.fetchall() if cursor.description else []
 

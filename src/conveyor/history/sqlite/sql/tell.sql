@@ -1,8 +1,6 @@
--- tell.sql: write down what has happened to jobs; what is known already is left as it is.
--- in:  rows (JSON arrays: the columns in the order below)
+-- tell.sql: write down what has happened to a job; what is known already is left as it is.
+-- in:  the columns, in order
 -- out: nothing
 INSERT INTO conveyor_history_event (job, version, at, status, worker, due_at, note, failure)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-  FROM json_each(:rows)
- WHERE true
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (job, version) DO NOTHING;
