@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -73,6 +74,10 @@ def translating(settings: PostgresSettings) -> Generator[None]:
         ) from error
 
 
+_PREAMBLE: Final = re.compile(r"connection (failed|is bad): (connection to server .* failed: )?(FATAL: +)?")
+"""What psycopg and libpq say before what is the matter."""
+
+
 def translate(error: psycopg.Error, settings: PostgresSettings) -> ConveyorError:
     """The ConveyorError for what psycopg raised."""
     words = _said(error)
@@ -90,6 +95,6 @@ def translate(error: psycopg.Error, settings: PostgresSettings) -> ConveyorError
 
 
 def _said(error: psycopg.Error) -> str:
-    """What the server, or libpq, said: the first line, which is about the matter."""
+    """What the server, or libpq, said: the first line, which is about the matter, without the place, which is told."""
     said = error.diag.message_primary or str(error).strip() or type(error).__name__
-    return said.splitlines()[0]
+    return _PREAMBLE.sub("", said.splitlines()[0])
