@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from conveyor.callables import describe
 from conveyor.errors import InvalidValue
-from conveyor.job import AsyncJob
+from conveyor.job import AsyncJob, Job
 from conveyor.pushing import apush_prepared, push_prepared
 
 if TYPE_CHECKING:
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 T = TypeVar("T")
+J = TypeVar("J", bound=Job[..., Any] | AsyncJob[..., Any])
+
+
+class Listen(Protocol[E]):
+    """What `@app.on(…)` answers: a function stays what it is, and a job too."""
+
+    @overload
+    def __call__(self, handler: J, /) -> J: ...
+    @overload
+    def __call__(self, handler: Callable[[E], T], /) -> Callable[[E], T]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class Emits(ABC):
             self._listeners = Listeners()
         return self._listeners
 
-    def on(self, event_type: type[E], /, *, priority: int = 0) -> Callable[[Callable[[E], T]], Callable[[E], T]]:
+    def on(self, event_type: type[E], /, *, priority: int = 0) -> Listen[E]:
         """Call a function with each event of a class, where it is emitted: `@app.on(UserRegistered)`.
 
         It is called with events of derived classes too, stays the function that it is, and may be async.
@@ -126,7 +136,7 @@ class Emits(ABC):
             InvalidValue: the function cannot be called with an event, or listens to it already.
         """
 
-        def register(handler: Callable[[E], T]) -> Callable[[E], T]:
+        def register(handler: Any) -> Any:
             self.listeners.add(event_type, handler, priority)
             return handler
 

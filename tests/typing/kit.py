@@ -34,6 +34,12 @@ def welcome(event: Registered) -> str:
     return str(event.user)
 
 
+@app.on(Registered)
+@app.job("count")
+def count(event: Registered) -> int:
+    return event.user
+
+
 @app.job("audit", on=(Registered, Register))
 async def audit(event: Registered) -> None: ...
 
@@ -44,6 +50,7 @@ def register(command: Register) -> int:
 
 
 assert_type(remember, Callable[[Registered], int])
+assert_type(count.push(Registered(7)), JobHandle[int])
 assert_type(welcome(Registered(7)), str)
 assert_type(welcome.push(event=Registered(7)), JobHandle[str])
 assert_type(app.emit(Registered(7)), list[JobHandle[Any]])
@@ -53,7 +60,7 @@ assert_type(register(Register("a")), int)
 def wrong(event: Register) -> None: ...
 
 
-app.on(Registered)(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+app.on(Registered)(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 async def tests(kit: Kit) -> None:
