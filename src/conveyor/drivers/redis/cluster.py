@@ -34,8 +34,9 @@ _MOVES: Final = ("MOVED ", "ASK ", "TRYAGAIN ")
 class Cluster:
     """A `Route` to the primaries of a cluster. A slot that moves is waited for, within the timeout.
 
-    A script names two keys of its slot, of which the first is never there. So a server answers TRYAGAIN, or ASK,
-    instead of running it, as long as only some of the slot's keys are with it: no script sees half of a partition.
+    The one key that a script names is the base of its partition's keys, which is no key itself. So a server that is
+    giving the slot away misses it, and answers ASK instead of running the script; and nobody follows to where it asks
+    us to go. So no script sees half of a partition.
     """
 
     def __init__(self, settings: RedisSettings) -> None:
@@ -51,9 +52,9 @@ class Cluster:
     def run(self, name: str, key: str, *arguments: Any) -> Any:
         script = self._scripts[name]
         try:
-            return self._ask(key, ("EVALSHA", script.sha, *_keys(key), *arguments))
+            return self._ask(key, ("EVALSHA", script.sha, 1, key, *arguments))
         except exceptions.NoScriptError:
-            return self._ask(key, ("EVAL", script.text, *_keys(key), *arguments))
+            return self._ask(key, ("EVAL", script.text, 1, key, *arguments))
 
     def run_all(self, runs: Sequence[Run]) -> list[Any]:
         by_server: dict[int, tuple[Connections, list[int]]] = {}
@@ -75,7 +76,7 @@ class Cluster:
         return answers
 
     def _by_hash(self, run: Run) -> tuple[Any, ...]:
-        return ("EVALSHA", self._scripts[run.name].sha, *_keys(run.key), *run.arguments)
+        return ("EVALSHA", self._scripts[run.name].sha, 1, run.key, *run.arguments)
 
     def _made_good(self, run: Run, answer: Any, server: Connections) -> Any:
         """The answer; or the StoreError that it is, if the script cannot be run again."""
@@ -187,10 +188,6 @@ class Cluster:
         self._is_closed = True
         for server in list(self._servers.values()):
             server.close()
-
-
-def _keys(key: str) -> tuple[int, str, str]:
-    return 2, key, f"{key}:schema"
 
 
 def _slots(settings: RedisSettings) -> list[tuple[int, int, Address]]:

@@ -122,6 +122,11 @@ class RedisSettings:
         """The store has PARTITIONS; else all of it lies under one key base."""
         return bool(self.nodes) or self.partitions > 1
 
+    @property
+    def beginning(self) -> str:
+        """What the names of all keys begin with, up to a colon."""
+        return f"{{{self.prefix}" if self.is_spread else self.prefix
+
     def base(self, partition: int) -> str:
         """What the keys of this partition begin with."""
         return f"{{{self.prefix}:{partition}}}"

@@ -51,7 +51,7 @@ _PERMISSION: Final = re.compile(
 
 def translate(error: BaseException, settings: RedisSettings) -> StoreError:
     """The ConveyorError for what the client raised."""
-    words = {"server": settings.server, "prefix": settings.prefix, "error": _plain(error, settings)}
+    words = {"server": settings.server, "prefix": settings.beginning, "error": _plain(error, settings)}
     if isinstance(error, exceptions.AuthenticationError):
         return StoreUnavailable(f"{settings.server} refuses the user or password of the store URL: {words['error']}")
     if isinstance(error, exceptions.TimeoutError):

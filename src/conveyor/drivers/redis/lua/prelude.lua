@@ -757,8 +757,12 @@ local function post(letters, from, wanted)
     end
 end
 
--- Whether this letter has not been delivered before. That it was is remembered until it is out of its outbox, and some
--- time longer, for whoever delivers it just now; see discard.lua and acknowledge.lua.
-local function is_first(stamp, now)
-    return call('ZADD', B .. ':delivered', 'NX', int(now + 2592000000000), stamp) == 1
+-- Letters that were delivered here are remembered until they are out of their outboxes, and some time longer, for whoever
+-- delivers one just now; see discard.lua and acknowledge.lua. Last of all, for an error before that is to be made good.
+local function was_delivered(stamp)
+    return call('ZSCORE', B .. ':delivered', stamp)
+end
+
+local function note_delivery(stamp, now)
+    call('ZADD', B .. ':delivered', int(now + 2592000000000), stamp)
 end

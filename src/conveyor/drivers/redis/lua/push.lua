@@ -4,8 +4,9 @@
 -- out: the ids that stand for the jobs, joined
 local now = moment()
 local queues, types, rows, letters, stamp = unpack(cmsgpack.unpack(ARGV[2]))
-if stamp ~= '' and not is_first(stamp, now) then return '' end
+if stamp ~= '' and was_delivered(stamp) then return '' end
 local answer = push(rows, queues, types, ARGV, 3, now)
 post(letters, 3 + #rows)
 finish(now)
+if stamp ~= '' then note_delivery(stamp, now) end
 return table.concat(answer)
