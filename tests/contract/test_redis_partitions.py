@@ -17,7 +17,7 @@ from conveyor.lifecycle import after_failure, after_success
 from conveyor.records import ClaimKey, Edits, Filter, JobId, JobStatus, Outcome, Progress, Slot
 from conveyor.retention import Retention
 from conveyor.retry import NoRetry
-from tests import servers
+from tests import servers, topologies
 from tests.contract.recount import check_counters
 from tests.contract.stores import START, FakeClock, a_failure, a_job, every, jobs, one, push_one, take, take_one
 
@@ -221,3 +221,39 @@ def test_a_store_is_opened_with_the_partitions_it_was_made_with(
 
     with pytest.raises(SchemaMismatch, match=said):
         open_driver(servers.valkey().url(prefix=prefix, **opened))
+
+
+def test_each_server_of_a_cluster_is_examined() -> None:
+    cluster = topologies.cluster()
+    driver = open_driver(cluster.url())
+    with cluster.servers[1].client() as client:
+        client.config_set("maxmemory", 1 << 30)
+        client.config_set("maxmemory-policy", "allkeys-lru")
+
+        findings = driver.diagnose()
+
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 0)
+    assert all(any(f":{server.port}: " in finding.text for finding in findings) for server in cluster.servers)
+    (bad,) = [finding for finding in findings if not finding.is_ok]
+    assert bad.text.startswith(f"127.0.0.1:{cluster.servers[1].port}: maxmemory-policy is allkeys-lru")
+    driver.close()
+
+
+def test_on_a_cluster_a_user_needs_little_more_than_on_one_server(clock: FakeClock) -> None:
+    cluster = topologies.cluster()
+    rules = ("reset", "on", ">secret", "~{shop:*", "&{shop:*", "+cluster|slots", *servers.PERMISSIONS)
+    for server in cluster.servers:
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "shop", *rules)
+    url = cluster.url(prefix="shop").replace("://", "://shop:secret@")
+
+    driver = open_driver(url, clock=clock)
+    push_one(driver)
+    assert driver.wait(["a"], 1)
+    driver.settle([after_success(take_one(driver), None, follow_ups=(a_job("b"),))])
+    driver.tend()
+    assert not driver.wait(["a"], 0.01)
+    assert len(every(driver)) == 2
+    assert driver.diagnose()
+    driver.close()

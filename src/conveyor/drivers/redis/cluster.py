@@ -128,7 +128,7 @@ class Cluster:
         return Address(link.settings.host, link.settings.port) in self._servers
 
     def servers(self) -> list[Connections]:
-        """Every primary."""
+        self.check_open()
         self._look()
         return list(self._servers.values())
 

@@ -131,6 +131,9 @@ class Connections:
         self._give_after(answers, link)
         return answers
 
+    def servers(self) -> Sequence[Connections]:
+        return [self]
+
     def connect(self) -> Link:
         self._look()
         return Link(self.settings)

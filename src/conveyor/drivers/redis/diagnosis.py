@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from conveyor.drivers.redis.opening import VERSION
 from conveyor.drivers.redis.part import Part
 from conveyor.drivers.redis.route import Route
+from conveyor.drivers.redis.settings import PARTITIONS
 from conveyor.errors import StoreError
 from conveyor.findings import Finding
 from conveyor.times import SECOND
@@ -27,10 +30,14 @@ class Diagnosis(Part):
         return int(seconds) * SECOND + int(micros)
 
     def diagnose(self) -> list[Finding]:
-        return [
-            Finding(is_ok=True, text=f"{_release(self._connections)}, layout {VERSION} under {self._key}:"),
-            *findings(self._connections),
-        ]
+        others = f" and {PARTITIONS - 1} more" if self._connections.settings.is_spread else ""
+        release = _release(self._connections)
+        found = [Finding(is_ok=True, text=f"{release}, layout {VERSION} under {self._key}:{others}")]
+        servers = self._connections.servers()
+        for server in servers:
+            name = f"{server.settings.server}: " if len(servers) > 1 else ""
+            found += [replace(finding, text=name + finding.text) for finding in findings(server)]
+        return found
 
 
 def findings(connections: Route) -> list[Finding]:

@@ -47,6 +47,10 @@ class Route(Protocol):
         """
         ...
 
+    def servers(self) -> Sequence[Route]:
+        """The way to each server that has some of the store."""
+        ...
+
     def connect(self) -> Link:
         """A new connection, for the caller to listen on and to close."""
         ...
