@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -19,13 +18,13 @@ from conveyor.pushing import push_prepared
 from conveyor.records import NewJob
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from conveyor.app import Conveyor
 
-_LEVELS: Final = {
-    Severity.INFO: logging.INFO,
-    Severity.WARNING: logging.WARNING,
-    Severity.CRITICAL: logging.CRITICAL,
-}
+# As in logging, which is slow to import, and programs that only push have no use for it.
+_INFO: Final = 20
+_LEVELS: Final = {Severity.INFO: _INFO, Severity.WARNING: 30, Severity.CRITICAL: 50}
 
 
 @runtime_checkable
@@ -49,13 +48,15 @@ class LogSink:
         logger: another logger.
     """
 
-    def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._logger: Final = logger or logging.getLogger("conveyor.alerts")
+    def __init__(self, logger: Logger | None = None) -> None:
+        from logging import getLogger
+
+        self._logger: Final = logger or getLogger("conveyor.alerts")
         self.name: Final = "log" if logger is None else f"log {logger.name}"
 
     def send(self, alert: Alert) -> None:
         """A line, with the alert's fields beside it."""
-        level = _LEVELS[alert.severity] if alert.state is AlertState.FIRING else logging.INFO
+        level = _LEVELS[alert.severity] if alert.state is AlertState.FIRING else _INFO
         fields = {"event": "alert", "alert": msgspec.to_builtins(alert)}
         self._logger.log(level, "%s", title(alert), extra=fields)
 

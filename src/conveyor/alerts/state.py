@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +12,9 @@ from conveyor.alerts.sight import Sample
 from conveyor.drivers.base import Driver
 from conveyor.times import SECOND
 
+if TYPE_CHECKING:
+    from logging import Logger
+
 KEPT: Final = 7 * 86_400.0
 """Seconds for which a rule is kept that nobody looks at any more, and an alert that nobody takes."""
 
@@ -20,8 +22,6 @@ MOST: Final = 100
 """How many alerts wait for one sink of a rule at most: when more come, the oldest go."""
 
 _MEMO: Final = "alerts"
-
-logger: Final = logging.getLogger("conveyor.alerts")
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ def read_book(driver: Driver) -> Book:
     try:
         return msgspec.json.decode(text, type=Book)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        logger.warning("how the alerts stood cannot be read, so they begin anew: %s", error)
+        _log().warning("how the alerts stood cannot be read, so they begin anew: %s", error)
         return Book()
 
 
@@ -89,7 +89,14 @@ def bounded(waiting: tuple[Waiting, ...], now: int) -> tuple[Waiting, ...]:
     for each in reversed(waiting):
         number[each.sink] = number.get(each.sink, 0) + 1
         if number[each.sink] > MOST or each.alert.at.timestamp() * SECOND < oldest:
-            logger.error("%s has not taken this alert, and is not told it: %s", each.sink, each.alert.message)
+            _log().error("%s has not taken this alert, and is not told it: %s", each.sink, each.alert.message)
         else:
             kept.append(each)
     return tuple(reversed(kept))
+
+
+def _log() -> Logger:
+    # Imported when there is something to say: programs that only push have no use for it.
+    from logging import getLogger
+
+    return getLogger("conveyor.alerts")
