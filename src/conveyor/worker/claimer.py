@@ -164,6 +164,9 @@ class Claimer:
                 self._settler.add_all([lifecycle.handed_back(claim) for claim in strangers])
             self._round()
         except StoreError as error:
+            if self._stopping.is_set():
+                # Nothing more is wanted of the store, which may be closed already: a wait is left alone until then.
+                return
             # What was asked for may have happened, or may happen yet.
             self._doubt.arise()
             self._store.pause(error)
