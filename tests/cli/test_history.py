@@ -81,7 +81,6 @@ def test_a_lost_store_is_rebuilt(cli: Cli, tmp_path: Path) -> None:
     ids = {pushed(cli) for _ in range(3)}
     for file in tmp_path.glob("kept.db*"):
         file.unlink()
-    Conveyor(f"sqlite:///{tmp_path}/kept.db").open().close()
 
     first = cli("history", "rebuild")
     again = cli("history", "rebuild", "--queue", "emails", "--json")
@@ -89,6 +88,16 @@ def test_a_lost_store_is_rebuilt(cli: Cli, tmp_path: Path) -> None:
     assert first.err == "3 jobs put back, 0 of them had begun.\n0 jobs the store still had.\n"
     assert (again.json["put_back"], again.json["kept"]) == (0, 3)
     assert {row[0] for row in cli("jobs").rows} == ids
+
+
+def test_a_job_that_the_store_has_lost_is_shown_from_the_history(cli: Cli, tmp_path: Path) -> None:
+    id = pushed(cli)
+    for file in tmp_path.glob("kept.db*"):
+        file.unlink()
+    Conveyor(f"sqlite:///{tmp_path}/kept.db").open().close()
+
+    assert "pending (pushed)" in cli("show", id).out
+    assert cli("show", "01890a5d-ac96-774b-bcce-b302099a8057").code == 1
 
 
 def test_what_other_commands_do_to_recorded_jobs_is_in_the_history(cli: Cli, kept: History) -> None:

@@ -22,6 +22,7 @@ from conveyor.records import JobId, JobStatus
 from conveyor.times import system_clock
 
 if TYPE_CHECKING:
+    from conveyor.app import Conveyor
     from conveyor.history import History, HistoryEntry, HistoryEvent
 
 _ACTIONS: Final = ("list", "show", "statistics", "rebuild", "prune")
@@ -85,7 +86,7 @@ def history(
             found = kept.find(queue=queues, type=type, status=status, since=since, limit=limit)
             put_json([_document(entry) for entry in found]) if json else _list(found)
         elif action == "show":
-            _show(kept, ids, json=json)
+            show_jobs(kept, ids, json=json)
         elif action == "statistics":
             _statistics(kept, queues, json=json)
         elif action == "rebuild":
@@ -102,13 +103,12 @@ def _named(target: Target, url: str | None) -> History:
         ConfigError: there is none, or more than one.
     """
     from conveyor.history import History
-    from conveyor.history.recording import Recording
 
     if url is not None:
         return History(url)
     if target.app is None:
         raise ConfigError("no history is named; give --app with an application that has one, or --history with its URL")
-    found = [each.history for each in target.app.around_store if isinstance(each, Recording)]
+    found = histories(target.app)
     if not found:
         raise ConfigError(
             f"{target.app_name} has no history; make one with PersistentQueue or History.record, or give --history"
@@ -116,6 +116,15 @@ def _named(target: Target, url: str | None) -> History:
     if len(found) > 1:
         raise ConfigError(f"{target.app_name} has {len(found)} histories; name one of them with --history")
     return found[0]
+
+
+def histories(app: Conveyor) -> list[History]:
+    """Where the application records its jobs."""
+    if not app.around_store:
+        return []
+    from conveyor.history.recording import Recording
+
+    return [each.history for each in app.around_store if isinstance(each, Recording)]
 
 
 def _list(found: Sequence[HistoryEntry]) -> None:
@@ -149,7 +158,12 @@ def _list(found: Sequence[HistoryEntry]) -> None:
     show(table)
 
 
-def _show(kept: History, ids: Sequence[JobId], *, json: bool) -> None:
+def show_jobs(kept: History, ids: Sequence[JobId], *, json: bool) -> None:
+    """All that the history knows of these jobs.
+
+    Raises:
+        JobNotFound: it does not know one of them.
+    """
     told = [(kept.get(id), kept.timeline(id)) for id in ids]
     if json:
         put_json([{**_document(entry), "timeline": [_event(event) for event in events]} for entry, events in told])
@@ -187,7 +201,10 @@ def _statistics(kept: History, queues: tuple[str, ...], *, json: bool) -> None:
 
 
 def _rebuild(target: Target, kept: History, queues: tuple[str, ...], *, json: bool) -> None:
-    app = target.any_app()
+    if target.app is not None:
+        # A file that was lost is made again.
+        target.prefer_app(create=True)
+    app = target.app or target.any_app()
     done = [kept.rebuild(app.queue(name)) for name in queues] or [kept.rebuild(app)]
     total = {name: sum(getattr(each, name) for each in done) for name in done[0].__struct_fields__}
     if json:

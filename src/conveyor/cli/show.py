@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import click
 import msgspec
@@ -36,7 +37,8 @@ def show(target: Target, id: JobId, *, traceback: bool, json: bool) -> None:
     """
     (job,) = target.driver.get([id])
     if job is None:
-        raise JobNotFound(id)
+        _show_kept(target, id, json=json)
+        return
     (progress,) = target.driver.read_progress([id])
     if json:
         put_json(job_document(job, progress))
@@ -56,6 +58,17 @@ def show(target: Target, id: JobId, *, traceback: bool, json: bool) -> None:
         say("\nSee the tracebacks with --traceback.")
     if job.status.is_failure:
         say(f"Run it again with: conveyor retry {job.id}")
+
+
+def _show_kept(target: Target, id: JobId, *, json: bool) -> None:
+    """A job that the store does not keep any more, and the app's history may."""
+    from conveyor.cli.history import histories, show_jobs
+
+    for kept in histories(target.app) if target.app is not None else ():
+        with suppress(JobNotFound):
+            show_jobs(kept, [id], json=json)
+            return
+    raise JobNotFound(id)
 
 
 def _head(job: StoredJob) -> None:
