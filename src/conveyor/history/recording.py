@@ -161,6 +161,9 @@ class RecordingDriver(Delegate):
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
+        if where.queues and not any(self.recording.has(queue) for queue in where.queues):
+            return self.inner.redrive(where, edits=edits, limit=limit)
+        # In steps, each of them told of: interrupted, the history lacks one of them at most.
         done = 0
         ids = self._dead(where)[:limit]
         for start in range(0, len(ids), STEP):
