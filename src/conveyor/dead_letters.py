@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 from uuid import UUID
@@ -199,19 +199,17 @@ class DeadLetters:
 
     def _edited(self, where: Filter, limit: int | None, edit: Edit) -> Sequence[tuple[JobId, str]]:
         """The jobs, oldest first, with their new payloads."""
-        jobs = [*self._walk(where)][::-1][:limit]
-        return [(job.id, edited(self._app, job, edit)) for job in jobs]
+        # Newest first, and only what is needed of them: there may be a great many.
+        jobs = self._walk(where) if limit is None else iter(deque(self._walk(where), maxlen=limit))
+        return [(job.id, edited(self._app, job, edit)) for job in jobs][::-1]
 
     def _redrive_edited(self, chosen: Sequence[tuple[JobId, str]], edits: Edits, pace: tuple[int, float] | None) -> int:
         step, pause = pace or (STEP, 0.0)
         done = 0
         for start in range(0, len(chosen), step):
-            by_payload: defaultdict[str, deque[JobId]] = defaultdict(deque)
-            for id, payload in chosen[start : start + step]:
-                by_payload[payload].append(id)
-            for payload, ids in by_payload.items():
-                changed = msgspec.structs.replace(edits, payload=payload, delay=edits.delay + start / step * pause)
-                done += self._app.driver.redrive(Filter(ids=tuple(ids)), edits=changed)
+            payloads = dict(chosen[start : start + step])
+            changed = msgspec.structs.replace(edits, payloads=payloads, delay=edits.delay + start / step * pause)
+            done += self._app.driver.redrive(Filter(ids=tuple(payloads)), edits=changed)
         return done
 
     # ── forget ───────────────────────────────────────────────────────────────────────────────────────────────────────

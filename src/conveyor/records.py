@@ -255,6 +255,8 @@ class Edits(msgspec.Struct, frozen=True, kw_only=True):
     """What to change in jobs that are redriven; `None` leaves a field as it is."""
 
     payload: str | None = None
+    payloads: dict[JobId, str] = {}
+    """Those of single jobs, which go before `payload`."""
     queue: str | None = None
     priority: int | None = None
     delay: float = 0.0

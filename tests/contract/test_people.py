@@ -90,6 +90,16 @@ def test_edits_are_applied_on_the_way(driver: Driver) -> None:
     assert (job.options, job.type) == ('{"timeout":5}', "mail")
 
 
+def test_each_job_may_have_a_payload_of_its_own(driver: Driver) -> None:
+    first, second, third = (bury(driver, payload='{"to":7}') for _ in range(3))
+
+    edits = Edits(payload='{"to":0}', payloads={third: '{"to":3}', first: '{"to":1}'}, queue="b")
+    assert driver.redrive(Filter(), edits=edits) == 3
+
+    assert [claim.id for claim in take(driver, "b")] == [first, second, third]
+    assert [one(driver, id).payload for id in (first, second, third)] == ['{"to":1}', '{"to":0}', '{"to":3}']
+
+
 def test_without_edits_a_job_comes_back_as_it_was(driver: Driver) -> None:
     job_id = bury(driver, payload='{"to":7}', priority=250)
 

@@ -21,7 +21,7 @@ class People(Room):
             return len(chosen)
 
     def _redrive(self, state: State, job: Entry, edits: Edits, now: int) -> None:
-        job.payload = job.payload if edits.payload is None else edits.payload
+        job.payload = edits.payloads.get(job.id, job.payload if edits.payload is None else edits.payload)
         job.queue = job.queue if edits.queue is None else edits.queue
         job.priority = job.priority if edits.priority is None else edits.priority
         job.status = JobStatus.PENDING

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+from uuid import UUID
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.database import Rows
 from conveyor.drivers.postgres.look import conditions_of
 from conveyor.drivers.postgres.part import Part, micros, to_array, to_json
-from conveyor.records import Edits, Filter
+from conveyor.records import Edits, Filter, JobId
 
 DELAYED_STAGE: Final = 0
 READY_STAGE: Final = 1
@@ -28,17 +29,23 @@ class People(Part):
             "delay": micros(changes.delay),
             "lifts": to_json(self._aging.offsets),
         }
-        return self._by_steps(
-            where,
-            ["dead"],
-            limit,
-            lambda ids: self._database.run("redrive", {**redriven, "ids": ids, "now": self._now()}),
-        )
+
+        def bring_back(ids: Sequence[UUID]) -> Rows:
+            if changes.payloads:
+                each = {str(id): changes.payloads.get(JobId(id)) for id in ids}
+                return self._database.run("redrive_each", {**redriven, "payloads": to_json(each), "now": self._now()})
+            return self._database.run("redrive", {**redriven, "ids": to_array(ids), "now": self._now()})
+
+        return self._by_steps(where, ["dead"], limit, bring_back)
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
-        return self._by_steps(where, ["dead", "history"], limit, lambda ids: self._database.run("forget", {"ids": ids}))
+        return self._by_steps(
+            where, ["dead", "history"], limit, lambda ids: self._database.run("forget", {"ids": to_array(ids)})
+        )
 
-    def _by_steps(self, where: Filter, places: list[str], limit: int | None, act: Callable[[str], Rows]) -> int:
+    def _by_steps(
+        self, where: Filter, places: list[str], limit: int | None, act: Callable[[Sequence[UUID]], Rows]
+    ) -> int:
         """Act on ended jobs; answer on how many.
 
         Ids grow from step to step, and to the greatest of now: however fast jobs come to an end, this one does too.
@@ -50,7 +57,7 @@ class People(Part):
             step = STEP if limit is None else min(STEP, limit - done)
             rows = self._database.run("match", {**conditions, "limit": step}, prepare=False)
             if rows:
-                done += act(to_array(job_id for (job_id,) in rows))[0][0]
+                done += act([job_id for (job_id,) in rows])[0][0]
             if len(rows) < step:
                 break
             conditions["above"] = rows[-1][0]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.redis.encoding import LEVELS, joined, micros, pack
 from conveyor.drivers.redis.look import Look
-from conveyor.records import Edits, Filter, JobStatus
+from conveyor.records import Edits, Filter, JobId, JobStatus
 
 DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
 ENDED: Final = DEAD | {JobStatus.COMPLETED, JobStatus.CANCELLED}
@@ -20,15 +20,18 @@ class People(Look):
 
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
         changes = edits or Edits()
-        level = None if changes.priority is None else LEVELS[changes.priority]
-        packed = pack((changes.payload, changes.queue, level, micros(changes.delay)))
-        return self._by_steps(where, DEAD, limit, lambda ids: self._run("redrive", ids, packed))
+
+        def bring_back(ids: Sequence[JobId]) -> int:
+            done: int = self._run("redrive", joined(ids), packed(changes, ids))
+            return done
+
+        return self._by_steps(where, DEAD, limit, bring_back)
 
     def forget(self, where: Filter, *, limit: int | None = None) -> int:
-        return self._by_steps(where, ENDED, limit, lambda ids: self._run("forget", ids))
+        return self._by_steps(where, ENDED, limit, lambda ids: self._run("forget", joined(ids)))
 
     def _by_steps(
-        self, where: Filter, statuses: frozenset[JobStatus], limit: int | None, act: Callable[[bytes], int]
+        self, where: Filter, statuses: frozenset[JobStatus], limit: int | None, act: Callable[[Sequence[JobId]], int]
     ) -> int:
         """Act on the jobs that meet the filter, oldest id first, some at a time; answer on how many."""
         done = 0
@@ -37,7 +40,7 @@ class People(Look):
             some = list(islice(jobs, STEP if limit is None else min(STEP, limit - done)))
             if not some:
                 break
-            done += act(joined(job.id for job in some))
+            done += act([job.id for job in some])
         return done
 
     def clear(self, queue: str) -> int:
@@ -51,3 +54,11 @@ class People(Look):
 
     def resume(self, queue: str) -> None:
         self._run("resume", queue)
+
+
+def packed(edits: Edits, ids: Sequence[JobId]) -> bytes:
+    """What is changed in these dead letters, as the scripts read it."""
+    level = None if edits.priority is None else LEVELS[edits.priority]
+    # False where there is none: a list of Lua's ends at a nothing.
+    each = [edits.payloads.get(id, False) for id in ids] if edits.payloads else None
+    return pack((edits.payload, edits.queue, level, micros(edits.delay), each))

@@ -103,8 +103,9 @@ def _bring_back(writer: sqlite3.Connection, ended: list[list[Any]], now: int, ed
     stage = DELAYED_STAGE if edits.delay > 0 else READY_STAGE
     keys = {"ended": to_json(ended), "queue": edits.queue}
     keeping = _key_keepers(msgspec.json.decode(writer.execute(SQL["dead_keys"], keys).fetchone()[0]), ended, edits)
+    payloads = {str(id): payload for id, payload in edits.payloads.items()}
     for row in ended:
-        row.append(int(row[0] in keeping))
+        row.extend((int(row[0] in keeping), payloads.get(row[0])))
         tally.add(edits.queue or row[2], edits.priority or row[3], of_stage(stage))
     redriven = {
         "ended": to_json(ended),

@@ -7,7 +7,7 @@ for place, id in ipairs(ids) do
     local job = record and readable(id, record)
     if job and (job.stage == FAILED or job.stage == EXPIRED) then
         exhume(job)
-        revive(job, edits)
+        revive(job, edits, place)
         local kind = call('HGET', B .. ':names', 'types:' .. job.type)
         local said = cmsgpack.pack({id, edits[2], kind, job.level, edits[4], job.pushed, job.unique or false, job.past,
                                     job.body, call('HGET', B .. ':progress', id)})

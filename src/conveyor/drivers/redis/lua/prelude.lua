@@ -719,12 +719,13 @@ local function push(rows, queues, types, arguments, from, now, wanted)
 end
 
 -- A dead letter that was exhumed is to be done again, with these edits: payload, queue (the caller's to change), level.
-local function revive(job, edits)
+local function revive(job, edits, place)
     local past = past_of(job)
     if edits[3] then job.level = edits[3] end
-    if edits[1] then
+    local payload = edits[5] and edits[5][place] or edits[1]
+    if payload then
         local body = cmsgpack.unpack(job.body)
-        body[1] = edits[1]
+        body[1] = payload
         job.body = cmsgpack.pack(body)
     end
     past[FAILURES], past[CRASHES], past[STARTED], past[FINISHED], past[PLACE] = 0, 0, false, false, false

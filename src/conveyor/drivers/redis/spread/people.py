@@ -8,8 +8,8 @@ from itertools import islice
 from uuid import uuid4
 
 from conveyor.drivers.base import STEP
-from conveyor.drivers.redis.encoding import LEVELS, joined, micros, pack
-from conveyor.drivers.redis.people import DEAD, ENDED
+from conveyor.drivers.redis.encoding import joined
+from conveyor.drivers.redis.people import DEAD, ENDED, packed
 from conveyor.drivers.redis.route import answers_of
 from conveyor.drivers.redis.spread.layout import home_of, partitions_of
 from conveyor.drivers.redis.spread.letters import MOVE, Letter, Letters
@@ -26,8 +26,6 @@ class SpreadPeople(SpreadLook, Letters):
 
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
         changes = edits or Edits()
-        level = None if changes.priority is None else LEVELS[changes.priority]
-        packed = pack((changes.payload, changes.queue, level, micros(changes.delay)))
         done = 0
         for some in self._by_steps(where, DEAD, limit):
             staying: dict[int, list[JobId]] = {}
@@ -40,17 +38,19 @@ class SpreadPeople(SpreadLook, Letters):
                     staying.setdefault(source, []).append(id)
                 else:
                     leaving.setdefault((source, target), []).append(id)
-            runs: list[At] = [(source, "redrive", (joined(ids), packed)) for source, ids in staying.items()]
+            runs: list[At] = [
+                (source, "redrive", (joined(ids), packed(changes, ids))) for source, ids in staying.items()
+            ]
             done += sum(answers_of(self._run_at(runs)))
             for (source, target), ids in leaving.items():
-                done += self._move(source, target, ids, packed)
+                done += self._move(source, target, ids, packed(changes, ids))
         return done
 
-    def _move(self, source: int, target: int, ids: Sequence[JobId], packed: bytes) -> int:
+    def _move(self, source: int, target: int, ids: Sequence[JobId], edits: bytes) -> int:
         """Bring dead letters back in a queue of another partition: they leave this one in letters."""
         stamps = [uuid4().hex for _ in ids]
         head = bytes([target]) + MOVE
-        (answer,) = answers_of(self._run_at([(source, "depart", (joined(ids), packed, head, *stamps))]))
+        (answer,) = answers_of(self._run_at([(source, "depart", (joined(ids), edits, head, *stamps))]))
         letters = [
             Letter(source, stamp.decode(), head + text) for stamp, text in zip(answer[::2], answer[1::2], strict=True)
         ]
