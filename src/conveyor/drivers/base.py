@@ -3,7 +3,7 @@
 One operation is one atomic step on the store (`clear`, `redrive`, `forget`, `tend`, and in a claim the burying of
 expired jobs, are many small ones). Moments are microseconds since 1970 by the store's clock, durations are seconds.
 A store of many partitions (Redis with `?partitions=`, or a cluster) keeps some promises in each of them alone, see
-decision 0018. Methods may be called from any thread. Every method raises StoreUnavailable when the store does not
+decision 0013. Methods may be called from any thread. Every method raises StoreUnavailable when the store does not
 answer in time, and StoreFull when it has no room; nothing else escapes.
 """
 
