@@ -22,7 +22,9 @@ def sentinels() -> Generator[Sentinels]:
     made.remove()
 
 
-@pytest.mark.parametrize("dies", [True, False], ids=["dies", "gives way"])
+@pytest.mark.parametrize(
+    "dies", [pytest.param(True, id="dies"), pytest.param(False, id="gives way", marks=pytest.mark.soak)]
+)
 def test_a_worker_goes_on_at_the_new_primary_once_it_is_told_of_it(
     tmp_path: Path, sentinels: Sentinels, dies: bool
 ) -> None:
