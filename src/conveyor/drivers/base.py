@@ -174,8 +174,8 @@ class Driver(Protocol):
         """Block until a job of these queues may be ready, at most `timeout` seconds; answer whether one may be.
 
         Returns at once when one is ready already, and when a delayed one becomes due. Another process's push wakes it
-        within 10 ms. It may answer True in vain; it never misses a push for longer than a second. Paused queues do not
-        wake.
+        within 10 ms. It may answer True in vain; it never misses a push for longer than three seconds. Paused queues do
+        not wake.
         """
         ...
 
