@@ -29,6 +29,7 @@ from conveyor.maintenance import rescue
 from conveyor.records import JobId, JobStatus, Reason
 from tests import postgres, servers
 from tests.contract.stores import FakeClock
+from tests.worker.tree import wait_until
 
 COMPLETED, PENDING, PROCESSING, RETRYING = (
     JobStatus.COMPLETED,
@@ -278,6 +279,31 @@ def test_queues_that_were_not_named_are_not_recorded(light: Bench) -> None:
     light.app.queue("other").push(light.add.call(1, 2))
 
     assert light.history.statistics("other").total == 1
+
+
+def test_an_end_inside_a_transaction_is_recorded_when_that_is_committed_and_not_before(tmp_path: Path) -> None:
+    app, history = Conveyor(f"sqlite:///{tmp_path}/jobs.db"), History(sqlite_history(tmp_path))
+    history.record(app)
+
+    @app.job("add")
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    ids = [add.push(number, 1).id for number in range(2)]
+    first, second = app.driver.claim(["default"], limit=2, lease=30, worker="w")
+    with pytest.raises(ZeroDivisionError), app.driver.transaction() as connection:  # noqa: PT012 - the block is the point
+        assert app.driver.settle_in(connection, after_success(first, "1"))
+        raise ZeroDivisionError
+    with app.driver.transaction() as connection:
+        assert app.driver.settle_in(connection, after_success(second, "2"))
+        assert history.flush()
+        assert {history.get(id).status for id in ids} == {PROCESSING}
+
+    app.driver.claim(["default"], limit=1, lease=30, worker="w")
+    wait_until(lambda: history.get(second.id).status is COMPLETED)
+
+    assert history.get(first.id).status is PROCESSING
+    app.close()
 
 
 # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
