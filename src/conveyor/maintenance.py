@@ -9,16 +9,17 @@ from typing import Final
 from conveyor import lifecycle
 from conveyor.drivers.base import STEP, Driver
 from conveyor.failures import failure_of
-from conveyor.records import Claim, ClaimKey, Outcome, Reason
+from conveyor.records import Claim, ClaimKey, Outcome, Reason, Tended
 
 PAUSE: Final = 1.0
-"""Seconds between two rounds of tending, when the last one found something to do and has not left any of it behind."""
+"""Seconds between two rounds, when the last one found something to do and has not left any of it behind."""
 
-IDLE_PAUSE: Final = 1.5
-"""Likewise, when it found nothing. Whatever is due meanwhile in queues that somebody serves, their claims find."""
+IDLE_PAUSE: Final = 1.25
+"""Likewise, when it found nothing: work whose lease is over is to be under way again within two seconds."""
 
-RESCUE_PAUSE: Final = 2.0
-"""Seconds between two looks for leases that are over, when the last one found none: leases are far longer."""
+IDLE_TEND: Final = 3.5
+"""Seconds between two rounds that tend, when the last one found nothing. Whatever is due meanwhile in queues that
+somebody serves, their claims find."""
 
 LAPSED: Final = "its lease lapsed: its worker has died or was stopped, or could not reach the store"
 
@@ -52,7 +53,7 @@ def rescue(
 
 
 class Tending:
-    """The rounds: one about every second, a little fewer while nothing happens, the next at once while there is more.
+    """The rounds: one about every second, and the next at once while there is more.
 
     Args:
         types: the job types known here; held jobs of these are offered again.
@@ -73,6 +74,7 @@ class Tending:
         self._keep = keep
         self._on_rescued = on_rescued
         self._no_rescue_before = 0.0
+        self._no_tending_before = 0.0
 
     def spare(self, seconds: float) -> None:
         """Rescue nothing for so long: after the store was away, every worker is first to extend its leases."""
@@ -85,14 +87,17 @@ class Tending:
             StoreUnavailable: the store does not answer; the next round does what this one did not.
         """
         rescued: list[Outcome] = []
-        if (now := time.monotonic()) >= self._no_rescue_before:
+        now = time.monotonic()
+        if now >= self._no_rescue_before:
             rescued = rescue(self._driver, keep=self._keep)
-            if not rescued:
-                self._no_rescue_before = now + RESCUE_PAUSE
             if self._on_rescued is not None:
                 for outcome in rescued:
                     self._on_rescued(outcome)
-        tended = self._driver.tend(self.types)
+        tended = self._driver.tend(self.types) if now >= self._no_tending_before else Tended()
         if tended.more or len(rescued) == STEP:
             return 0.0
-        return PAUSE if tended.promoted or tended.expired or tended.unheld or tended.pruned else IDLE_PAUSE
+        if tended.promoted or tended.expired or tended.unheld or tended.pruned:
+            return PAUSE
+        if now >= self._no_tending_before:
+            self._no_tending_before = now + IDLE_TEND
+        return IDLE_PAUSE

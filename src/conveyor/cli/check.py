@@ -98,6 +98,8 @@ def _check_app(target: Target, findings: Findings) -> Conveyor | None:
         app = target.app
     except ConveyorError as error:
         findings.problem(str(error))
+        # What can be seen without it is worth seeing all the more.
+        target.leave_app()
         return None
     if app is None:
         findings.fact("no app named, so job types are not checked (--app, CONVEYOR_APP, or app in conveyor.toml)")

@@ -97,6 +97,10 @@ class Target:
             require_file(self.app.url)
         self._driver = self.app.driver
 
+    def leave_app(self) -> None:
+        """Go on as if no application had been named."""
+        self.app_name = self._app = None
+
     def any_app(self) -> Conveyor:
         """The application; where none was named, one on the same store that knows no jobs.
 
