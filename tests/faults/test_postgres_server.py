@@ -131,9 +131,11 @@ def test_a_worker_waits_for_a_server_that_is_not_there_yet(bench: Bench, server:
 
 
 def end_sessions(server: Server) -> int:
-    """End every session of conveyor, as an administrator may; answer how many."""
+    """End every session of conveyor, as an administrator may; answer how many, when they have ended."""
     return len(
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'conveyor'")
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'conveyor'"
+        )
     )
 
 
