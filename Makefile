@@ -60,7 +60,8 @@ soak: $(VENV)/.dev ## Run the long tests
 	$(BIN)/python -m pytest -m soak $(ARGS) $(TESTS)
 
 bench: $(VENV)/.dev ## Measure conveyor on every store, and compare it with other libraries
-	for store in sqlite valkey; do $(BIN)/python -m benchmarks --write --store $$store || exit; done
+	for store in sqlite valkey postgres; do $(BIN)/python -m benchmarks --write --store $$store || exit; done
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.compare --write
 
 bench-quick: $(VENV)/.dev ## Name what has become slower, in two minutes
