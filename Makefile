@@ -61,7 +61,7 @@ soak: $(VENV)/.dev ## Run the long tests
 
 bench: $(VENV)/.dev ## Measure conveyor on every store, and compare it with other libraries
 	for store in sqlite valkey postgres; do $(BIN)/python -m benchmarks --write --store $$store || exit; done
-	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.scaling --store sqlite --store valkey --store postgres --most 5000000
 	$(BIN)/python -m benchmarks.compare --write
 
 bench-quick: $(VENV)/.dev ## Name what has become slower, in two minutes
