@@ -30,6 +30,14 @@ _SIZES: Final = {100: 20_000, 1 << 10: 20_000, 10 << 10: 8_000, 100 << 10: 1_000
 """Bytes of arguments, and how many such jobs are drained."""
 _DRAINED: Final = 10_000
 
+_PICTURES: Final = {
+    "backlog": ("Jobs that do nothing, one child", "jobs that wait", True),
+    "children": ("Jobs that do nothing, two cores for everything", "children", False),
+    "children-nap": ("Jobs that wait for 10 ms", "children", False),
+    "payload": ("Jobs that do nothing, one child", "bytes of arguments", True),
+}
+"""Of each curve: its title, what is varied, and whether that is drawn by its logarithm."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
@@ -120,36 +128,15 @@ def _draw(figures: Mapping[str, Any]) -> None:
             if what in each
         }
 
-    plots.lines(
-        PICTURES / "scaling-backlog.svg",
-        title="Jobs that do nothing, one child",
-        across="jobs that wait",
-        up="jobs/s",
-        series=series("backlog"),
-        logarithmic=True,
-    )
-    plots.lines(
-        PICTURES / "scaling-children.svg",
-        title="Jobs that do nothing, two cores for everything",
-        across="children",
-        up="jobs/s",
-        series=series("children"),
-    )
-    plots.lines(
-        PICTURES / "scaling-children-nap.svg",
-        title="Jobs that wait for 10 ms",
-        across="children",
-        up="jobs/s",
-        series=series("children-nap"),
-    )
-    plots.lines(
-        PICTURES / "scaling-payload.svg",
-        title="Jobs that do nothing, one child",
-        across="bytes of arguments",
-        up="jobs/s",
-        series=series("payload"),
-        logarithmic=True,
-    )
+    for what, (title, across, logarithmic) in _PICTURES.items():
+        plots.lines(
+            PICTURES / f"scaling-{what}.svg",
+            title=title,
+            across=across,
+            up="jobs/s",
+            series=series(what),
+            logarithmic=logarithmic,
+        )
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import pytest
 
 from conveyor.drivers import base
 from conveyor.drivers import redis as package
-from conveyor.drivers.redis.scripts import FLAGGED, NAMES, PLAIN
+from conveyor.drivers.redis.scripts import FLAGGED, NAMES, PLAIN, SHARED
 from tests import servers
 
 HERE = Path(package.__file__).parent
 CALLERS = "\n".join(file.read_text() for file in HERE.rglob("*.py"))
-PRELUDE = (HERE / "lua" / "prelude.lua").read_text()
+SHARED_CODE = "".join((HERE / "lua" / "shared" / f"{name}.lua").read_text() for name in SHARED)
 
 
 def header_of(name: str) -> list[str]:
@@ -39,16 +39,20 @@ def test_the_server_knows_every_script_by_our_hash(name: str, scripts: dict[str,
 
 
 def test_the_bounds_are_those_of_the_contract() -> None:
-    found = re.search(r"STEP, MAX_ERRORS = (\d+), (\d+)", PRELUDE)
+    found = re.search(r"STEP, MAX_ERRORS = (\d+), (\d+)", SHARED_CODE)
 
     assert found is not None
     assert (int(found[1]), int(found[2])) == (base.STEP, base.MAX_ERRORS)
 
 
-def test_every_shared_function_is_used() -> None:
-    scripts = PRELUDE + "".join((HERE / "lua" / f"{name}.lua").read_text() for name in NAMES)
+def test_every_shared_file_is_loaded() -> None:
+    assert sorted(SHARED) == sorted(file.stem for file in (HERE / "lua" / "shared").iterdir())
 
-    for name in re.findall(r"^local function (\w+)", PRELUDE, re.MULTILINE):
+
+def test_every_shared_function_is_used() -> None:
+    scripts = SHARED_CODE + "".join((HERE / "lua" / f"{name}.lua").read_text() for name in NAMES)
+
+    for name in re.findall(r"^local function (\w+)", SHARED_CODE, re.MULTILINE):
         assert len(re.findall(rf"\b{name}\b", scripts)) > 1, f"nobody uses {name}"
 
 

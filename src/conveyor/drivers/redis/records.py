@@ -1,4 +1,4 @@
-"""A job's record as the scripts keep it, read back. The layout stands in lua/prelude.lua."""
+"""A job's record as the scripts keep it, read back. The layout stands in lua/shared/records.lua."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENDED: Final = {
 _WAITING: Final = frozenset("RDH")
 
 DAMAGED: Final = "what is stored of this job is damaged; its bytes are kept as hexadecimal digits"
-"""As in lua/prelude.lua."""
+"""As in lua/shared/records.lua."""
 
 _UNKNOWN: Final = "unknown"
 """The queue or the type of a record that does not tell."""

@@ -16,7 +16,7 @@ class Run(NamedTuple):
     name: str
     key: str
     arguments: Sequence[Any]
-    """The moment first; see lua/prelude.lua."""
+    """The moment first; see lua/shared/store.lua."""
 
 
 class Route(Protocol):

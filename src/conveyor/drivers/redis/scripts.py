@@ -51,9 +51,9 @@ _DEFINITION: Final = re.compile(r"local (?:function (\w+)|([\w, ]+))")
 _WORD: Final = re.compile(r"\w+")
 
 
-def _definitions(prelude: str) -> list[tuple[frozenset[str], str]]:
-    """What prelude.lua defines, one after the other: the names, and the code."""
-    parts = re.split(r"^(?=local )", prelude, flags=re.MULTILINE)[1:]
+def _definitions(shared: str) -> list[tuple[frozenset[str], str]]:
+    """What the shared files define, one after the other: the names, and the code."""
+    parts = re.split(r"^(?=local )", shared, flags=re.MULTILINE)[1:]
     found: list[tuple[frozenset[str], str]] = []
     for part in parts:
         match = _DEFINITION.match(part)
@@ -75,14 +75,17 @@ def _with_what_it_uses(code: str, definitions: list[tuple[frozenset[str], str]])
 
 
 def _script(name: str, head: str) -> Script:
-    text = (head + _with_what_it_uses(_code(_HERE / f"{name}.lua"), _PRELUDE)).encode()
+    text = (head + _with_what_it_uses(_code(_HERE / f"{name}.lua"), _SHARED)).encode()
     # By this hash the server names scripts; it protects nothing.
     return Script(name, text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
-_PRELUDE: Final = _definitions(_code(_HERE / "prelude.lua"))
+SHARED: Final = ("store", "records", "places", "order", "running", "pushing", "letters")
+"""The files of what several scripts use. Each uses only what stands before it, in its own file or in an earlier one."""
 
-NAMES: Final = tuple(sorted(file.stem for file in _HERE.glob("*.lua") if file.stem != "prelude"))
+_SHARED: Final = _definitions("".join(_code(_HERE / "shared" / f"{name}.lua") for name in SHARED))
+
+NAMES: Final = tuple(sorted(file.stem for file in _HERE.glob("*.lua")))
 
 PLAIN: Final = {name: _script(name, "") for name in NAMES}
 """Each script by the name of its file, as servers before Redis 7 want it."""

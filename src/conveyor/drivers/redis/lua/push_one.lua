@@ -1,4 +1,4 @@
--- push_one.lua: as push_plain.lua, for one job in a queue and of a type that have been seen before. Nothing of the prelude:
+-- push_one.lua: as push_plain.lua, for one job in a queue and of a type that have been seen before. Nothing of what is shared:
 -- to push one job takes a few microseconds, and each function that Lua has to make first takes a part of one.
 -- in:  now; queue; type; level; id and body
 -- out: 1; or nothing, and nothing was done, when the queue or the type is new
