@@ -166,6 +166,7 @@ def _idle(library: Library, store_kind: str) -> Answers:
         meter = race.expect(2)
         with race.worker() as worker:
             _warm_up(race, worker, meter)
+            # What a worker still does after its first job is no part of being idle.
             time.sleep(1)
             spent, asked = worker.cpu_seconds(), store.asked() if store.asked else 0
             began = time.monotonic()

@@ -14,6 +14,25 @@ from conveyor.lifecycle import after_success
 BATCH: Final = 500
 """Jobs in one push, claim or settle where they come many at a time."""
 
+EVERYWHERE: Final = (
+    "push",
+    "push_many",
+    "apush",
+    "drain",
+    "drain_async",
+    "overhead",
+    "children",
+    "backlog",
+    "async_jobs",
+    "latency",
+    "push_beside",
+    "retry",
+    "costs",
+    "idle",
+    "job_size",
+)
+"""The scripts that say something about every store."""
+
 Work = Callable[[], object]
 """A piece of work on the store that the applications use."""
 

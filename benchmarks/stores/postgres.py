@@ -17,7 +17,7 @@ from unittest import mock
 import psycopg
 
 from benchmarks.kit.jobs import TEXT
-from benchmarks.kit.store import Bar, Work, push_noops, using
+from benchmarks.kit.store import EVERYWHERE, Bar, Work, push_noops, using
 from benchmarks.kit.worker import drain
 from conveyor.drivers.postgres import database
 from conveyor.drivers.postgres.connection import BoundedConnection
@@ -61,24 +61,7 @@ SELECT queue, priority, sum(ready), sum(delayed), sum(processing), sum(pushed), 
 class PostgresStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
-    scripts: Sequence[str] = (
-        "push",
-        "push_many",
-        "apush",
-        "drain",
-        "drain_async",
-        "overhead",
-        "children",
-        "backlog",
-        "async_jobs",
-        "latency",
-        "push_beside",
-        "retry",
-        "costs",
-        "idle",
-        "job_size",
-        "flat_cost",
-    )
+    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7),

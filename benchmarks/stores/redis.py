@@ -16,7 +16,7 @@ from uuid import UUID
 import redis
 
 from benchmarks.kit.jobs import TEXT, app
-from benchmarks.kit.store import BATCH, Bar, Work, push_noops, using
+from benchmarks.kit.store import BATCH, EVERYWHERE, Bar, Work, push_noops, using
 from conveyor.drivers.redis.link import Link
 from conveyor.records import JobId
 from tests.servers import Server
@@ -38,24 +38,7 @@ print(*heard, sep="\\n")
 class RedisStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
-    scripts: Sequence[str] = (
-        "push",
-        "push_many",
-        "apush",
-        "drain",
-        "drain_async",
-        "overhead",
-        "children",
-        "backlog",
-        "async_jobs",
-        "latency",
-        "push_beside",
-        "retry",
-        "costs",
-        "idle",
-        "job_size",
-        "flat_cost",
-    )
+    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),

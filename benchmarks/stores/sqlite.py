@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.kit.store import Bar, Work, push_noops, using
+from benchmarks.kit.store import EVERYWHERE, Bar, Work, push_noops, using
 from benchmarks.kit.worker import drain
 from benchmarks.stores.sqlite_tape import Tape, rows
 
@@ -24,25 +24,7 @@ SELECT count(*), min(started_at), max(finished_at)
 class SqliteStore:
     """A `kit.store.Store`."""
 
-    scripts: Sequence[str] = (
-        "push",
-        "push_many",
-        "apush",
-        "drain",
-        "drain_async",
-        "overhead",
-        "children",
-        "backlog",
-        "async_jobs",
-        "latency",
-        "push_beside",
-        "retry",
-        "costs",
-        "idle",
-        "job_size",
-        "import_time",
-        "dependencies",
-    )
+    scripts: Sequence[str] = (*EVERYWHERE, "import_time", "dependencies")
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.6, at_least=6_000),
