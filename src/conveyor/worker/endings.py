@@ -12,6 +12,7 @@ from conveyor.failures import after_error, failure_of
 from conveyor.records import Claim, NewJob, Outcome, Reason
 from conveyor.signals import JobCancelled, JobTimeout
 from conveyor.worker import guards
+from conveyor.worker.locks import Busy
 from conveyor.worker.plans import Plan
 
 _TOLD: Final = (guards.__file__, unbroken.__file__)
@@ -52,21 +53,31 @@ def completed(  # noqa: PLR0917 - once for each job, where naming six arguments 
     )
 
 
-def raised(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
-    """A run that raised, whatever it raised: SystemExit and KeyboardInterrupt are failures of the job too."""
+def failed(
+    claim: Claim,
+    plan: Plan,
+    error: BaseException,
+    *,
+    is_read: bool,
+    worker: str,
+    started_at: int,
+    ended_at: int,
+) -> Outcome:
+    """A run that raised, whatever it raised: SystemExit and KeyboardInterrupt are failures of the job too.
+
+    Args:
+        is_read: its payload was read before, so that an error of reading comes from the job's own code.
+    """
+    if isinstance(error, Busy):
+        return error.outcome(claim)
+    if isinstance(error, PayloadError) and not is_read:
+        return unreadable(claim, error, worker)
     bare(error)
     retry = plan.retry_of(claim)
     outcome = after_error(claim, error, retry, worker=worker, started_at=started_at, ended_at=ended_at)
     # The frames hold the job's arguments, and this error would hold them until the next collection.
     error.__traceback__ = None
     return outcome
-
-
-def unread(claim: Claim, plan: Plan, error: BaseException, *, worker: str, started_at: int, ended_at: int) -> Outcome:
-    """A run that ended before the job's own code began: its payload cannot be read, or it was told to stop."""
-    if isinstance(error, PayloadError):
-        return unreadable(claim, error, worker)
-    return raised(claim, plan, error, worker=worker, started_at=started_at, ended_at=ended_at)
 
 
 def unreadable(claim: Claim, error: PayloadError, worker: str) -> Outcome:

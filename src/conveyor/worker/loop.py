@@ -19,7 +19,6 @@ from conveyor.worker import endings
 from conveyor.worker.buffer import NEVER, Buffer
 from conveyor.worker.essential import essential
 from conveyor.worker.guards import CANCELLED, timed_out
-from conveyor.worker.locks import Busy
 from conveyor.worker.plans import BILLION
 from conveyor.worker.runner import Bench
 from conveyor.worker.slots import SlotTable
@@ -241,12 +240,10 @@ class LoopRunner:
         ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
-        elif isinstance(failed, Busy):
-            outcome = failed.outcome(claim)
-        elif is_read:
-            outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         else:
-            outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+            outcome = endings.failed(
+                claim, plan, failed, is_read=is_read, worker=bench.name, started_at=started_at, ended_at=ended_at
+            )
         if current.is_completed:
             bench.settler.completed_already(outcome)
         if claim.max_crashes == 1:

@@ -17,7 +17,7 @@ from conveyor.signals import JobCancelled, JobTimeout
 from conveyor.worker import endings, events
 from conveyor.worker.buffer import Buffer
 from conveyor.worker.guards import CANCELLED, Guard, timed_out
-from conveyor.worker.locks import Busy, JobLocks
+from conveyor.worker.locks import JobLocks
 from conveyor.worker.memory import Gauge
 from conveyor.worker.plans import BILLION, Plan
 from conveyor.worker.store import Patience
@@ -195,12 +195,10 @@ class Runner:
         ended_at = (began + took) // 1000
         if failed is None:
             outcome = endings.completed(claim, plan, value, current.follow_ups, started_at, ended_at)
-        elif isinstance(failed, Busy):
-            outcome = failed.outcome(claim)
-        elif is_read:
-            outcome = endings.raised(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
         else:
-            outcome = endings.unread(claim, plan, failed, worker=bench.name, started_at=started_at, ended_at=ended_at)
+            outcome = endings.failed(
+                claim, plan, failed, is_read=is_read, worker=bench.name, started_at=started_at, ended_at=ended_at
+            )
         if current.is_completed:
             bench.settler.completed_already(outcome)
         if resident:
