@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from conveyor.alerts.queue_conditions import (
         DeadLetterGrowth,
         DeadLetterSize,
-        MissingWorkers,
         OldestWaiting,
         QueueDepth,
         StalledQueue,
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from conveyor.alerts.run_conditions import FailureRate, SlowJobs
     from conveyor.alerts.sinks import CallSink, JobSink, LogSink, Sink
     from conveyor.alerts.webhook import WebhookSink
+    from conveyor.alerts.worker_conditions import MissingWorkers
     from conveyor.app import Conveyor
     from conveyor.codec import Codec, Compressed, Encrypted, Layers, PlainCodec, Signed
     from conveyor.context import CurrentJob, current_job
@@ -226,7 +226,7 @@ _HOMES: Final = {
     "DeadLetterGrowth": "conveyor.alerts.queue_conditions",
     "DeadLetterSize": "conveyor.alerts.queue_conditions",
     "FailureRate": "conveyor.alerts.run_conditions",
-    "MissingWorkers": "conveyor.alerts.queue_conditions",
+    "MissingWorkers": "conveyor.alerts.worker_conditions",
     "OldestWaiting": "conveyor.alerts.queue_conditions",
     "QueueDepth": "conveyor.alerts.queue_conditions",
     "SlowJobs": "conveyor.alerts.run_conditions",

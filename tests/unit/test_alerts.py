@@ -235,11 +235,15 @@ def test_slow_jobs_are_told_by_type_and_figure() -> None:
     ("condition", "words", "found"),
     [
         (QueueDepth(10_000), "ready jobs above 10,000", "queue 'x': 12,345 jobs are ready (limit 10,000)"),
-        (OldestWaiting(60, queue="x"), "oldest ready job of queue 'x' above 60 s", "12,345 s (limit 60 s)"),
+        (OldestWaiting(3600, queue="x"), "oldest ready job of queue 'x' above 3,600 s", "12,345 s (limit 3,600 s)"),
         (FailureRate(type="t"), "failed runs of type 't' above 5% within 600 s", "(limit 5%)"),
         (DeadLetterSize(100), "dead letters above 100", "12,345 dead letters (limit 100)"),
         (DeadLetterGrowth(5), "new dead letters above 5 within 3600 s", "12,345 dead letters more than 3600 s ago"),
-        (MissingWorkers(12_346, queue="x"), "healthy workers of queue 'x' below 12346", "1 healthy workers (wanted"),
+        (
+            MissingWorkers(12_346, queue="x"),
+            "healthy workers of queue 'x' below 12,346",
+            "1 healthy worker (wanted 12,346)",
+        ),
         (StalledQueue(), "nothing processed for 60 s while jobs are ready", "none is processed (limit 60 s)"),
         (SlowJobs(5), "p95 of the run time above 5 s within 600 s", "p95 of its runs of the last 600 s is"),
         (SlowJobs(5, of="maximum", type="t", queue="q"), "the maximum of the run time of queue 'q' and type 't'", ""),

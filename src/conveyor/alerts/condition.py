@@ -9,7 +9,6 @@ from typing import Final
 
 from conveyor.alerts.sight import Sight
 from conveyor.errors import InvalidValue
-from conveyor.health import QueueHealth
 from conveyor.payload import check_queue_name, check_type_name, positive
 from conveyor.retry import Duration
 
@@ -53,9 +52,6 @@ class Condition(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
-
-    def _queues(self, sight: Sight) -> list[QueueHealth]:
-        return [each for each in sight.queues if self.queue in (None, each.queue)]
 
     @property
     def _of(self) -> str:

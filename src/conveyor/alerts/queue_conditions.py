@@ -1,12 +1,14 @@
-"""Conditions on queues, their dead letters, and the workers that serve them. Pure."""
+"""Conditions on queues and their dead letters. Pure."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from conveyor.alerts.condition import Condition, number, queue_name, whole, window_of
+from conveyor.alerts.condition import Condition, number, queue_name, window_of
 from conveyor.alerts.sight import Sample, Sight
+from conveyor.health import QueueHealth
 from conveyor.retry import Duration
 from conveyor.times import SECOND, seconds
 
@@ -14,7 +16,38 @@ SAMPLES: Final = 12
 """In how many steps growth is followed over its window."""
 
 
-class QueueDepth(Condition):
+class QueueCondition(Condition):
+    """Something that is counted, or timed, of each queue, or of one."""
+
+    _unit = ""
+    """What follows the threshold."""
+
+    def __init__(self, threshold: float, queue: str | None) -> None:
+        self.threshold = threshold
+        self.queue = queue_name(queue)
+
+    def values(self, sight: Sight) -> Mapping[str, float]:
+        """By queue."""
+        return {each.queue: self._value(each) for each in sight.queues if self.queue in (None, each.queue)}
+
+    def says(self, subject: str, value: float) -> str:
+        """In words."""
+        return f"queue {subject!r}: {self._found(value)} (limit {self._limit})"
+
+    @property
+    def _limit(self) -> str:
+        return f"{self.threshold:,.12g}{self._unit}"
+
+    @abstractmethod
+    def _value(self, queue: QueueHealth) -> float:
+        """What there is of this queue."""
+
+    @abstractmethod
+    def _found(self, value: float) -> str:
+        """That it is so much, in words."""
+
+
+class QueueDepth(QueueCondition):
     """More than `above` jobs of a queue are ready: due, and not begun. Those that are due later do not count.
 
     Args:
@@ -26,22 +59,19 @@ class QueueDepth(Condition):
     """
 
     def __init__(self, above: float, *, queue: str | None = None) -> None:
-        self.threshold = number(above, "above")
-        self.queue = queue_name(queue)
+        super().__init__(number(above, "above"), queue)
 
-    def values(self, sight: Sight) -> Mapping[str, float]:
-        """Ready jobs, by queue."""
-        return {each.queue: float(each.ready) for each in self._queues(sight)}
+    def _value(self, queue: QueueHealth) -> float:
+        return float(queue.ready)
 
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
-        return f"queue {subject!r}: {value:,.0f} jobs are ready (limit {self.threshold:,.12g})"
+    def _found(self, value: float) -> str:
+        return f"{value:,.0f} jobs are ready"
 
     def __str__(self) -> str:
-        return f"ready jobs{self._of} above {self.threshold:,.12g}"
+        return f"ready jobs{self._of} above {self._limit}"
 
 
-class OldestWaiting(Condition):
+class OldestWaiting(QueueCondition):
     """A job has been ready for more than `above` seconds. In a paused queue too: the pause may have been forgotten.
 
     Args:
@@ -52,23 +82,22 @@ class OldestWaiting(Condition):
         InvalidValue: a time below 0, or what no queue may be called.
     """
 
+    _unit = " s"
+
     def __init__(self, above: Duration, *, queue: str | None = None) -> None:
-        self.threshold = seconds(above, "above")
-        self.queue = queue_name(queue)
+        super().__init__(seconds(above, "above"), queue)
 
-    def values(self, sight: Sight) -> Mapping[str, float]:
-        """Seconds, by queue."""
-        return {each.queue: each.oldest_age or 0.0 for each in self._queues(sight)}
+    def _value(self, queue: QueueHealth) -> float:
+        return queue.oldest_age or 0.0
 
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
-        return f"queue {subject!r}: the oldest job has been ready for {value:,.0f} s (limit {self.threshold:g} s)"
+    def _found(self, value: float) -> str:
+        return f"the oldest job has been ready for {value:,.0f} s"
 
     def __str__(self) -> str:
-        return f"oldest ready job{self._of} above {self.threshold:g} s"
+        return f"oldest ready job{self._of} above {self._limit}"
 
 
-class StalledQueue(Condition):
+class StalledQueue(QueueCondition):
     """A queue's first job has been ready for more than `above` seconds (or timedelta) while none is processed.
 
     Args:
@@ -79,36 +108,29 @@ class StalledQueue(Condition):
         InvalidValue: a time below 0, or what no queue may be called.
     """
 
+    _unit = " s"
+
     def __init__(self, above: Duration = 60, *, queue: str | None = None) -> None:
-        self.threshold = seconds(above, "above")
-        self.queue = queue_name(queue)
+        super().__init__(seconds(above, "above"), queue)
 
     @property
     def clear(self) -> float:
         """As soon as something is processed."""
         return 0.0
 
-    def values(self, sight: Sight) -> Mapping[str, float]:
-        """Seconds for which nothing has moved, by queue."""
-        return {
-            each.queue: 0.0 if each.is_paused or each.processing else each.oldest_age or 0.0
-            for each in self._queues(sight)
-        }
+    def _value(self, queue: QueueHealth) -> float:
+        return 0.0 if queue.is_paused or queue.processing else queue.oldest_age or 0.0
 
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
+    def _found(self, value: float) -> str:
         if not value:
-            return f"queue {subject!r}: its jobs are being processed again"
-        return (
-            f"queue {subject!r}: its first job has been ready for {value:,.0f} s, and none is processed "
-            f"(limit {self.threshold:g} s)"
-        )
+            return "its jobs are being processed again"
+        return f"its first job has been ready for {value:,.0f} s, and none is processed"
 
     def __str__(self) -> str:
-        return f"nothing processed{self._of} for {self.threshold:g} s while jobs are ready"
+        return f"nothing processed{self._of} for {self._limit} while jobs are ready"
 
 
-class DeadLetterSize(Condition):
+class DeadLetterSize(QueueCondition):
     """A queue has more than `above` dead letters.
 
     Args:
@@ -120,22 +142,19 @@ class DeadLetterSize(Condition):
     """
 
     def __init__(self, above: float, *, queue: str | None = None) -> None:
-        self.threshold = number(above, "above")
-        self.queue = queue_name(queue)
+        super().__init__(number(above, "above"), queue)
 
-    def values(self, sight: Sight) -> Mapping[str, float]:
-        """Dead letters, by queue."""
-        return {each.queue: float(each.dead) for each in self._queues(sight)}
+    def _value(self, queue: QueueHealth) -> float:
+        return float(queue.dead)
 
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
-        return f"queue {subject!r}: {value:,.0f} dead letters (limit {self.threshold:,.12g})"
+    def _found(self, value: float) -> str:
+        return f"{value:,.0f} dead letters"
 
     def __str__(self) -> str:
-        return f"dead letters{self._of} above {self.threshold:,.12g}"
+        return f"dead letters{self._of} above {self._limit}"
 
 
-class DeadLetterGrowth(Condition):
+class DeadLetterGrowth(DeadLetterSize):
     """A queue has more than `above` dead letters more than it had a window ago.
 
     Args:
@@ -150,60 +169,21 @@ class DeadLetterGrowth(Condition):
     wants_samples = True
 
     def __init__(self, above: float, *, window: Duration = 3600, queue: str | None = None) -> None:
-        self.threshold = number(above, "above")
+        super().__init__(above, queue=queue)
         self.window = window_of(window)
-        self.queue = queue_name(queue)
 
     def values(self, sight: Sight) -> Mapping[str, float]:
         """Dead letters that have come, by queue; those that were retried or forgotten meanwhile are taken off."""
         if not sight.samples:
             return {}
         before = sight.samples[0].dead
-        return {each.queue: float(max(0, each.dead - before.get(each.queue, 0))) for each in self._queues(sight)}
+        return {name: max(0.0, dead - before.get(name, 0)) for name, dead in super().values(sight).items()}
 
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
-        return (
-            f"queue {subject!r}: {value:,.0f} dead letters more than {self.window:g} s ago "
-            f"(limit {self.threshold:,.12g})"
-        )
+    def _found(self, value: float) -> str:
+        return f"{super()._found(value)} more than {self.window:g} s ago"
 
     def __str__(self) -> str:
-        return f"new dead letters{self._of} above {self.threshold:,.12g} within {self.window:g} s"
-
-
-class MissingWorkers(Condition):
-    """Fewer than `below` healthy workers are there.
-
-    Only a worker that lives can tell that others are missing: that none is left is for `conveyor health`, or for
-    `conveyor alerts --look`, to find out, run from elsewhere.
-
-    Args:
-        below: workers.
-        queue: that serve this queue; any by itself.
-
-    Raises:
-        InvalidValue: a number below 1, or what no queue may be called.
-    """
-
-    threshold = 0.0
-
-    def __init__(self, below: int = 1, *, queue: str | None = None) -> None:
-        self.below: Final = whole(below, "below")
-        self.queue = queue_name(queue)
-
-    def values(self, sight: Sight) -> Mapping[str, float]:
-        """How many are missing, of the queue."""
-        there = sum(each.is_healthy and (self.queue is None or self.queue in each.queues) for each in sight.workers)
-        return {self.queue or "": float(max(0, self.below - there))}
-
-    def says(self, subject: str, value: float) -> str:
-        """In words."""
-        where = f"queue {subject!r}: " if subject else ""
-        return f"{where}{self.below - value:.0f} healthy workers (wanted {self.below})"
-
-    def __str__(self) -> str:
-        return f"healthy workers{self._of} below {self.below}"
+        return f"new {super().__str__()} within {self.window:g} s"
 
 
 def sampled(condition: Condition, samples: Sequence[Sample], sight: Sight, now: int) -> tuple[Sample, ...]:
