@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -14,9 +20,10 @@ from conveyor import Conveyor, InvalidValue, JobNotFound, JobStatus, Metrics
 from conveyor.ids import new_id
 from conveyor.lifecycle import after_success
 from conveyor.measurements import MINUTE, Measurements
-from conveyor.measures import Memory
+from conveyor.measures import JobMetrics, Memory
+from conveyor.sketch import bucket_of
 from conveyor.times import SECOND, moment
-from tests.contract.stores import START, FakeClock
+from tests.contract.stores import KINDS, START, FakeClock, Kind
 
 
 def ran(
@@ -169,19 +176,74 @@ def test_one_job_in_numbers(app: Conveyor, clock: FakeClock) -> None:
         app.metrics.job(new_id())
 
 
-def test_a_type_and_a_day_take_little_room(app: Conveyor, clock: FakeClock) -> None:
-    """20 KiB at most, counted as the JSON of what is kept once minutes and hours have been pruned."""
-    import json
+PAGES = ("page_count", "freelist_count", "page_size")
 
-    from msgspec import to_builtins
 
-    spread = tuple(round(1000 * 1.02**step) for step in range(600))
-    ran(app, durations=spread, peak=100 << 20)
+def room_of_sqlite(url: str) -> int:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+        pages, free, each = (file.execute(f"PRAGMA {name}").fetchone()[0] for name in PAGES)
+        return int((pages - free) * each)
 
-    kept = app.driver.read_metrics(since=0, until=1 << 40, span=1440)
 
-    assert len(kept) == 1
-    assert len(json.dumps(to_builtins(kept))) < 20 * 1024
+def room_of_redis(url: str) -> int:
+    client: Any = redis.Redis.from_url(url.partition("?")[0], protocol=2)
+    with closing(client):
+        keys = list(client.scan_iter(f"{url.partition('prefix=')[2]}:metrics:*", count=10_000))
+        return sum(client.memory_usage(key, samples=0) or 0 for key in keys)
+
+
+def room_of_postgres(url: str) -> int:
+    plain, _, schema = url.partition("&schema=")
+    with closing(psycopg.connect(plain)) as connection:
+        row = connection.execute(
+            "SELECT pg_total_relation_size(%s::regclass)", [f"{schema or 'conveyor'}.metric"]
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+ROOM: dict[str, Callable[[str], int]] = {
+    "sqlite": room_of_sqlite,
+    "valkey": room_of_redis,
+    "redis": room_of_redis,
+    "postgres": room_of_postgres,
+    "system-postgres": room_of_postgres,
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in ROOM], ids=lambda kind: kind.name)
+def test_a_store_gives_a_type_and_day_20_kib_at_most(kind: Kind, tmp_path: Path) -> None:
+    """A busy day: durations and waits from a millisecond to a quarter of an hour, peaks from 50 MiB to 2 GiB."""
+    types, day = 50, START // MINUTE // 1440 * 1440
+    app = Conveyor(url := kind.url(tmp_path))
+    times = dict.fromkeys(range(bucket_of(1000), bucket_of(900 * SECOND)), 12_345)
+    peaks = dict.fromkeys(range(bucket_of(50 << 20), bucket_of(2 << 30)), 12_345)
+    try:
+        assert app.driver.counts() == []
+        before = ROOM[kind.name](url)
+        app.driver.add_metrics(
+            [
+                JobMetrics(
+                    minute=day,
+                    span=1440,
+                    type=f"some.job.type.{number}",
+                    queue="some-queue",
+                    completed=10**7,
+                    failed=10**6,
+                    duration_us=10**13,
+                    waited_us=10**13,
+                    buckets=times,
+                    waits=times,
+                    memory=peaks,
+                )
+                for number in range(types)
+            ]
+        )
+        taken = (ROOM[kind.name](url) - before) / types
+    finally:
+        app.close()
+
+    assert 100 < taken < 20 * 1024, taken
 
 
 def test_every_method_has_an_async_twin_of_the_same_signature(app: Conveyor) -> None:

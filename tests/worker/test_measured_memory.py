@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
+from conveyor.worker.memory import Gauge
 from tests.worker import jobs
 from tests.worker.tree import Bench
 
@@ -51,3 +53,16 @@ def test_short_runs_are_sampled(bench: Bench) -> None:
 
     measured = [id for id in ids if bench.get(id).memory is not None]
     assert 0 < len(measured) < len(ids) / 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to measure with without /proc")
+def test_measuring_a_run_costs_less_than_30_microseconds() -> None:
+    gauge = Gauge(runs_alone=True)
+
+    def cost() -> int:
+        began = time.perf_counter_ns()
+        gauge.end(gauge.begin(began))
+        return time.perf_counter_ns() - began
+
+    # The least of many: what else the machine does only adds to it.
+    assert min(cost() for _ in range(1000)) < 30_000
