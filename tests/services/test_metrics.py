@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -186,7 +187,7 @@ def room_of_sqlite(url: str) -> int:
 
 
 def room_of_redis(url: str) -> int:
-    client: Any = redis.Redis.from_url(url.partition("?")[0], protocol=2)
+    client: Any = redis.Redis(port=urlsplit(url).port or 0, protocol=2)
     with closing(client):
         keys = list(client.scan_iter(f"{url.partition('prefix=')[2]}:metrics:*", count=10_000))
         return sum(client.memory_usage(key, samples=0) or 0 for key in keys)
