@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-ENVIRONMENTS: Final = ROOT / ".bench"
+ENVIRONMENTS: Final = Path(os.environ.get("BENCH_ENVIRONMENTS", ROOT / ".bench"))
+"""Clones may share them. conveyor's own is always this clone's."""
 
-REDIS, SQLITE, POSTGRES = "redis", "sqlite", "postgres"
+REDIS, SQLITE, POSTGRES = STORES = ("redis", "sqlite", "postgres")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Library:
 
     @property
     def directory(self) -> Path:
-        return ENVIRONMENTS / self.name
+        return (ROOT / ".bench" if self.packages[0].startswith(".") else ENVIRONMENTS) / self.name
 
     @property
     def programs(self) -> Path:

@@ -38,6 +38,7 @@ class Question:
         unit: of all its answers.
         answer: asks one library on a kind of store; `None` where it has no such thing.
         needs_store: it is asked once for each store that the library has, not once for all.
+        shown: the answers that tables show; all of them where none is named.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Question:
     unit: str
     answer: Callable[[Library, str], Answers | None]
     needs_store: bool = True
+    shown: Sequence[str] = ()
 
     @property
     def more_is_better(self) -> bool:

@@ -1,4 +1,4 @@
-"""The answers as tables: for a terminal, and for COMPARISON.md."""
+"""The answers as tables: for a terminal, for COMPARISON.md, and to be kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.compare.questions import Answers, Question
+from benchmarks.compare.questions import QUESTIONS, Answers, Question
 
 
 @dataclass
@@ -36,6 +36,11 @@ class Table:
     others: float
     """The share of the machine that other processes used meanwhile."""
     took: float
+    day: str
+    """On which they were asked."""
+    machine: Mapping[str, str]
+    versions: Mapping[str, str]
+    """Of the libraries that were asked."""
 
     @property
     def title(self) -> str:
@@ -43,7 +48,12 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        return list(dict.fromkeys(name for cell in self.cells.values() for name in cell.rounds))
+        found = list(dict.fromkeys(name for cell in self.cells.values() for name in cell.rounds))
+        return [name for name in found if not self.question.shown or name in self.question.shown]
+
+    @property
+    def rounds(self) -> int:
+        return max((len(values) for cell in self.cells.values() for values in cell.rounds.values()), default=0)
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """The best first; those that failed or have no such thing last."""
@@ -69,10 +79,28 @@ class Table:
             "question": self.question.name,
             "store": self.store,
             "unit": self.question.unit,
-            "answers": {name: cell.rounds for name, cell in self.cells.items()},
+            "day": self.day,
+            "took": round(self.took),
+            "others": round(self.others, 3),
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+            "answers": {
+                name: {what: [float(f"{value:.5g}") for value in values] for what, values in cell.rounds.items()}
+                for name, cell in self.cells.items()
+            },
             "failures": {name: cell.failures for name, cell in self.cells.items() if cell.failures},
-            "others": self.others,
         }
+
+
+def from_json(kept: Mapping[str, Any]) -> Table | None:
+    """What `as_json` made; `None` where its question is no longer asked."""
+    question = next((each for each in QUESTIONS if each.name == kept["question"]), None)
+    if question is None:
+        return None
+    cells = {name: Cell(rounds, kept["failures"].get(name, [])) for name, rounds in kept["answers"].items()}
+    return Table(
+        question, kept["store"], cells, kept["others"], kept["took"], kept["day"], kept["machine"], kept["versions"]
+    )
 
 
 def as_text(table: Table) -> str:
@@ -85,27 +113,42 @@ def as_text(table: Table) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(described: Mapping[str, str], versions: Mapping[str, str], tables: Sequence[Table]) -> str:
+def as_markdown(tables: Sequence[Table]) -> str:
     """The whole of COMPARISON.md."""
     lines = [
         "# Comparison",
         "",
         "Written by `python -m benchmarks.compare --write`; [README](README.md) says what is measured, and how.",
         "",
-        *(f"- {name}: {words}" for name, words in described.items()),
-        f"- libraries: {', '.join(f'{name} {version}' for name, version in versions.items())}",
     ]
+    facts = _joined([table.machine for table in tables])
+    lines += [f"- {name}: {words}" for name, words in facts.items()]
+    versions = _joined([table.versions for table in tables])
+    lines.append(f"- libraries: {', '.join(f'{name} {version}' for name, version in versions.items())}")
     for table in tables:
-        unit = f" ({table.question.unit})" if table.question.unit else ""
-        columns = table.columns or ["answer"]
-        lines += ["", f"## {table.title[0].upper()}{table.title[1:]}{unit}", ""]
-        lines += [f"| library | {' | '.join(each or 'median' for each in columns)} |"]
-        lines += [f"| --- |{' --- |' * len(columns)}"]
-        for name, values in table.rows():
-            shown = f"**{name}**" if name == "conveyor" else name
-            lines.append(f"| {shown} | {' | '.join(values + [''] * (len(columns) - len(values)))} |")
-        lines += ["", f"Others used {table.others:.0%} of the machine meanwhile."]
+        lines += ["", *_section(table)]
     return "\n".join(lines) + "\n"
+
+
+def _section(table: Table) -> list[str]:
+    unit = f" ({table.question.unit})" if table.question.unit else ""
+    columns = table.columns or ["answer"]
+    lines = [f"## {table.title[0].upper()}{table.title[1:]}{unit}", ""]
+    lines += [f"| library | {' | '.join(each or 'median' for each in columns)} |", f"| --- |{' --- |' * len(columns)}"]
+    for name, values in table.rows():
+        shown = f"**{name}**" if name == "conveyor" else name
+        lines.append(f"| {shown} | {' | '.join(values + [''] * (len(columns) - len(values)))} |")
+    often = f"{table.rounds} rounds" if table.rounds != 1 else "one round"
+    return [*lines, "", f"{table.day}, {often}, {table.took:.0f} s; others used {table.others:.0%} of the machine."]
+
+
+def _joined(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What all of them say; where they differ, each once."""
+    said: dict[str, dict[str, None]] = {}
+    for each in facts:
+        for name, words in each.items():
+            said.setdefault(name, {})[words] = None
+    return {name: " and ".join(words) for name, words in said.items()}
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from benchmarks.compare.kept import Kept
+from benchmarks.compare.plots import draw
+from benchmarks.compare.questions import QUESTIONS
+from benchmarks.compare.report import Cell, Table, as_markdown
 from benchmarks.guard import fallen
 from benchmarks.kit import plots
 
@@ -36,3 +40,42 @@ def test_pictures_name_what_they_show_and_are_the_same_each_time(tmp_path: Path)
         assert {"conveyor", "x"} <= words
         assert drawn == (tmp_path / "two" / name).read_text("utf-8")
     assert "36,000" in (tmp_path / "one" / "bars.svg").read_text("utf-8")
+
+
+def _table(question: str, store: str, rate: float, **about: str) -> Table:
+    asked = next(each for each in QUESTIONS if each.name == question)
+    cells = {
+        "conveyor": Cell({"1 process": [rate, rate * 2]}),
+        "slow": Cell({"1 process": [1.0, 2.0]}),
+        "broken": Cell(failures=["the worker ended"]),
+    }
+    versions = {"conveyor": about.get("conveyor", "1.0"), "slow": "2.0"}
+    return Table(asked, store, cells, 0.01, 60, about.get("day", "2026-01-02"), {"machine": "2 cores"}, versions)
+
+
+def test_a_table_takes_the_place_of_the_older_one_of_its_question_and_store_alone(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "kept.json")
+    for table in (_table("drain", "sqlite", 10), _table("drain", "redis", 20), _table("push", "redis", 30)):
+        kept.replace(table)
+
+    kept.replace(_table("drain", "redis", 40, day="2026-01-03"))
+
+    found = {(each.question.name, each.store): each for each in kept.tables()}
+    assert list(found) == [("push", "redis"), ("drain", "redis"), ("drain", "sqlite")]
+    assert found["drain", "redis"] == _table("drain", "redis", 40, day="2026-01-03")
+    assert found["drain", "sqlite"] == _table("drain", "sqlite", 10)
+
+
+def test_the_comparison_is_written_and_drawn_from_what_is_kept(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "kept.json")
+    kept.replace(_table("drain", "redis", 20_000))
+    kept.replace(_table("push", "sqlite", 30, conveyor="1.1", day="2026-01-03"))
+
+    text = as_markdown(kept.tables())
+    drawn = [path.name for path in draw(kept.tables(), tmp_path)]
+
+    assert "conveyor 1.1 and 1.0, slow 2.0" in text
+    assert "| **conveyor** | 30,000 (20,000 to 40,000) |" in text
+    assert "| broken | failed: the worker ended |" in text
+    assert "2026-01-03, 2 rounds, 60 s; others used 1% of the machine." in text
+    assert drawn == ["drain-redis.svg"]
