@@ -12,7 +12,7 @@ import msgspec
 from conveyor.errors import InvalidValue, JobNotFound
 from conveyor.ids import job_id
 from conveyor.measures import SPANS, JobMetrics, Memory
-from conveyor.records import JobId, JobStatus
+from conveyor.records import JobId, JobStatus, StoredJob
 from conveyor.retention import METRICS_KEPT
 from conveyor.sketch import mean, percentile
 from conveyor.times import SECOND, moment, seconds
@@ -115,17 +115,7 @@ class Metrics:
         found = self._app.driver.get([job_id(id)])[0]
         if found is None:
             raise JobNotFound(id)
-        started, ended = found.started_at, found.finished_at
-        return JobFigures(
-            id=found.id,
-            status=found.status,
-            attempts=found.attempt,
-            failures=found.failures,
-            execution_time=None if started is None or ended is None else (ended - started) / SECOND,
-            wait_time=None if started is None else max(0, started - found.due_at) / SECOND,
-            last_attempt=None if started is None else moment(started),
-            memory=found.memory,
-        )
+        return job_figures(found)
 
     # ── async ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -160,6 +150,21 @@ class Metrics:
         found = self._app.driver.read_metrics(since=since, until=until, span=span)
         chosen = [one for one in found if type in (None, one.type) and queue in (None, one.queue)]
         return chosen, (now - since * _MINUTE) / SECOND
+
+
+def job_figures(job: StoredJob) -> JobFigures:
+    """One job in numbers. Where the clocks of worker and store disagree, nothing took less than no time."""
+    started, ended = job.started_at, job.finished_at
+    return JobFigures(
+        id=job.id,
+        status=job.status,
+        attempts=job.attempt,
+        failures=job.failures,
+        execution_time=None if started is None or ended is None else max(0, ended - started) / SECOND,
+        wait_time=None if started is None else max(0, started - job.due_at) / SECOND,
+        last_attempt=None if started is None else moment(started),
+        memory=job.memory,
+    )
 
 
 def _seconds(window: Window) -> float:

@@ -1,10 +1,11 @@
-"""A worker as a JSON document: for `conveyor status --json` and for who asks it over HTTP."""
+"""A worker as a JSON document: for commands with `--json` and for who asks it over HTTP."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from conveyor.records import WorkerRecord
+from conveyor.health import WorkerHealth
+from conveyor.records import RunningJob, WorkerRecord
 from conveyor.times import moment
 
 
@@ -21,19 +22,40 @@ def worker_document(worker: WorkerRecord) -> dict[str, Any]:
         "processes": len(worker.children),
         "slots": worker.slots,
         "running": worker.running,
-        "jobs": [
-            {
-                "id": str(job.id),
-                "type": job.type or None,
-                "attempt": job.attempt,
-                "started_at": _when(job.started_at),
-            }
-            for job in worker.jobs
-        ],
+        "jobs": [_running(job) for job in worker.jobs],
         "rss_bytes": worker.rss_bytes,
         "started_at": _when(worker.started_at),
         "last_claim_at": None if worker.last_claim_at is None else _when(worker.last_claim_at),
         "beat_at": _when(worker.beat_at),
+    }
+
+
+def worker_health_document(worker: WorkerHealth) -> dict[str, Any]:
+    """A worker and whether it is healthy; by the same names as above."""
+    return {
+        "name": worker.name,
+        "host": worker.host,
+        "pid": worker.pid,
+        "state": worker.state,
+        "healthy": worker.is_healthy,
+        "problem": worker.problem or None,
+        "queues": list(worker.queues),
+        "slots": worker.slots,
+        "running": worker.running,
+        "jobs": [_running(job) for job in worker.jobs],
+        "rss_bytes": worker.rss_bytes,
+        "started_at": _when(worker.started_at),
+        "last_claim_at": None if worker.last_claim is None else _when(worker.last_claim),
+        "beat_at": _when(worker.last_heartbeat),
+    }
+
+
+def _running(job: RunningJob) -> dict[str, Any]:
+    return {
+        "id": str(job.id),
+        "type": job.type or None,
+        "attempt": job.attempt,
+        "started_at": _when(job.started_at),
     }
 
 

@@ -76,6 +76,7 @@ def test_looking_tells_and_exits_with_1_when_one_fires(cli: Cli, store: Store, a
 def test_a_test_says_how_each_sink_took_it(cli: Cli, app: str) -> None:
     answer = cli("alerts", "--test", "deep", "--app", app)
     assert (answer.code, answer.err.splitlines()[-1]) == (0, "log: taken.")
+    assert cli("alerts", "--test", "deep", "--app", app, "--json").json == [{"sink": "log", "error": None}]
 
     answer = cli("alerts", "--test", "typo", "--app", app)
     assert answer.code == 1
@@ -96,6 +97,9 @@ def test_what_cannot_be_told_yet_is_said(cli: Cli, store: Store) -> None:
     app.close()
 
     assert "1 alert of 'deep' could not be told yet: OSError: nobody there." in cli("alerts").err
+    documents = {each["name"]: each for each in cli("alerts", "--json").json}
+    assert documents["deep"]["error"] == "OSError: nobody there"
+    assert (documents["dead-letters"]["error"], documents["dead-letters"]["problem"]) == (None, None)
 
 
 @pytest.mark.parametrize(

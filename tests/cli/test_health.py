@@ -40,7 +40,7 @@ def test_workers_are_listed_with_what_they_run(cli: Cli, store: Store) -> None:
     ((name, host, pid, state, running, slots, memory, *_, longest, queues),) = answer.rows
     assert (name, host, pid, state, running, slots, memory) == ("w", "h1", "42", "running", "1", "4", "64MiB")
     assert (longest, queues) == ("email.welcome:1m30s", "emails")
-    assert (document["healthy"], document["unhealthy"]) == (1, 0)
+    assert (document["healthy"], document["unhealthy"], document["total"]) == (1, 0, 1)
     assert document["workers"][0]["jobs"][0]["id"] == str(job.id)
 
 
@@ -53,6 +53,18 @@ def test_a_worker_that_is_not_healthy_is_told_by_the_exit_code(cli: Cli, store: 
     assert answer.code == 1
     assert "Worker gone: no heartbeat for 90 s: it was killed, or is cut off." in answer.err
     assert "Worker stuck: 1 of 2 child processes are up." in answer.err
+
+
+def test_a_worker_is_told_by_the_same_names_by_every_command(cli: Cli, store: Store) -> None:
+    beat(store, slots=4, rss_bytes=64 << 20, last_claim_at=system_clock())
+
+    (of_status,) = cli("status", "--json").json["workers"]
+    (of_workers,) = cli("workers", "--json").json["workers"]
+
+    assert set(of_workers) - set(of_status) == {"healthy", "problem"}
+    assert set(of_status) - set(of_workers) == {"stale", "ready", "trouble", "processes"}
+    assert all(of_status[name] == of_workers[name] for name in set(of_status) & set(of_workers))
+    assert (of_workers["healthy"], of_workers["problem"]) == (True, None)
 
 
 def test_an_age_without_cleanup_is_refused(cli: Cli, store: Store) -> None:
@@ -87,6 +99,10 @@ def test_health_is_good_when_workers_are_healthy_and_queues_served(cli: Cli, sto
     assert (answer.code, answer.out, answer.err) == (0, "", "Healthy: 1 worker, 1 queue.\n")
     document = cli("health", "--json").json
     assert (document["healthy"], document["problems"], document["workers"]["healthy"]) == (True, [], 1)
+    (queue,) = document["queues"]
+    assert (queue["queue"], queue["ready"], queue["served"], queue["problem"]) == ("emails", 1, True, None)
+    of_status = cli("status", "--json").json["queues"][0]
+    assert all(queue[name] == of_status[name] for name in set(queue) & set(of_status))
 
 
 def test_health_names_what_is_wrong(cli: Cli, store: Store) -> None:

@@ -145,7 +145,7 @@ def test_jobs_says_what_matters_in_each_state(cli: Cli, store: Store) -> None:
 def test_show_tells_everything_about_a_job(cli: Cli, store: Store) -> None:
     id = store.push(payload='{"user_id":7,"email":"ada@example.org"}', unique="user-7", options='{"timeout":5.0}')
     key = ClaimKey(id, store.claim().attempt)
-    store.driver.write_progress(key, Progress(current=3, total=10, message="halfway"))
+    store.driver.write_progress(key, Progress(current=3, total=10, message="on its way", rate=2))
 
     answer = cli("show", id)
 
@@ -156,7 +156,8 @@ def test_show_tells_everything_about_a_job(cli: Cli, store: Store) -> None:
     assert lines["attempts"].strip() == "1 (0 failed, 0 of at most 3 crashed)"
     assert lines["unique"].strip() == "user-7"
     assert lines["worker"].strip() == "w/0"
-    assert lines["progress"].strip().startswith("3 of 10, halfway")
+    assert lines["progress"].strip().startswith("3/10  30%  2/s  eta 3.5s  on its way  (")
+    assert "waited" in lines
     assert "leased" in lines
     assert '"email": "ada@example.org"' in answer.out
     assert '"timeout": 5.0' in answer.out
@@ -172,6 +173,16 @@ def test_show_as_json_keeps_arguments_and_errors_as_values(cli: Cli, store: Stor
     assert job["status"] == "failed"
     assert job["errors"][0]["message"] == "no such user"
     assert job["errors"][0]["traceback"] == "Traceback …"
+
+
+def test_show_as_json_has_the_metrics_of_the_job(cli: Cli, store: Store) -> None:
+    waiting = cli("show", store.push(), "--json").json
+    done = cli("show", store.complete(), "--json").json
+
+    assert (waiting["wait_time"], waiting["execution_time"], waiting["memory"]) == (None, None, None)
+    assert 0 <= done["wait_time"] < 60
+    assert 0 <= done["execution_time"] < 60
+    assert done["attempt"] == 1
 
 
 def test_show_shows_an_envelope_as_it_is_stored(cli: Cli, store: Store) -> None:

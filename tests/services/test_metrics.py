@@ -24,7 +24,7 @@ from conveyor.measurements import MINUTE, Measurements
 from conveyor.measures import JobMetrics, Memory
 from conveyor.sketch import bucket_of
 from conveyor.times import SECOND, moment
-from tests.contract.stores import KINDS, START, FakeClock, Kind
+from tests.contract.stores import KINDS, START, FakeClock, Kind, a_job
 
 
 def ran(
@@ -175,6 +175,14 @@ def test_one_job_in_numbers(app: Conveyor, clock: FakeClock) -> None:
     assert figures.memory == memory
     with pytest.raises(JobNotFound):
         app.metrics.job(new_id())
+
+
+def test_a_job_whose_worker_had_a_clock_of_its_own_took_no_less_than_no_time(app: Conveyor, clock: FakeClock) -> None:
+    (id,) = app.driver.push([a_job()])
+    (claim,) = app.driver.claim(["a"], limit=1, lease=30, worker="w")
+    app.driver.settle([after_success(claim, None, started_at=clock.now + 60 * SECOND)])
+
+    assert app.metrics.job(id).execution_time == 0
 
 
 PAGES = ("page_count", "freelist_count", "page_size")

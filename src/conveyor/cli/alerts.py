@@ -60,7 +60,7 @@ def _test(found: Alerts, name: str, *, json: bool) -> None:
     answers = found.test(name)
     failed = [answer for answer in answers if answer.error]
     if json:
-        put_json([msgspec.to_builtins(answer) for answer in answers])
+        put_json([{"sink": answer.sink, "error": answer.error or None} for answer in answers])
     else:
         for answer in answers:
             say(f"{answer.sink}: {answer.error or 'taken'}.")
@@ -120,6 +120,8 @@ def _explain(each: AlertStatus) -> None:
 def _document(each: AlertStatus) -> dict[str, Any]:
     return {
         **msgspec.to_builtins(each),
+        "error": each.error or None,
+        "problem": each.problem or None,
         "looked_at": None if each.looked_at is None else when(each.looked_at),
         "subjects": [
             {

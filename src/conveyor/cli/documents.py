@@ -10,12 +10,15 @@ import msgspec
 from conveyor.cli.timeline import timeline
 from conveyor.cli.words import when
 from conveyor.findings import DeadGroup
+from conveyor.health import QueueHealth
+from conveyor.metrics import job_figures
 from conveyor.records import Counts, Failure, Progress, QueueCounts, StoredJob, WorkerRecord
 from conveyor.worker_document import worker_document as document_of
 
 
 def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, Any]:
     """A job, every field of it."""
+    figures = job_figures(job)
     return {
         "id": str(job.id),
         "queue": job.queue,
@@ -43,6 +46,8 @@ def job_document(job: StoredJob, progress: Progress | None = None) -> dict[str, 
         "result": None if job.result is None else parsed(job.result),
         "progress": _progress_document(progress) if progress else None,
         "errors": [_failure_document(failure) for failure in job.errors],
+        "wait_time": figures.wait_time,
+        "execution_time": figures.execution_time,
         "memory": None
         if job.memory is None
         else {name: getattr(job.memory, name) for name in ("before", "after", "peak")},
@@ -88,6 +93,23 @@ def queue_document(queue: QueueCounts) -> dict[str, Any]:
         "by_priority": {
             str(priority): msgspec.to_builtins(counts) for priority, counts in sorted(queue.by_priority.items())
         },
+    }
+
+
+def queue_health_document(queue: QueueHealth) -> dict[str, Any]:
+    """A queue, and whether it is got through."""
+    return {
+        "queue": queue.queue,
+        "paused": queue.is_paused,
+        "ready": queue.ready,
+        "waiting": queue.waiting,
+        "processing": queue.processing,
+        "dead": queue.dead,
+        "oldest_age": queue.oldest_age,
+        "served": queue.is_served,
+        "stalled": queue.is_stalled,
+        "growing": queue.is_growing,
+        "problem": queue.problem or None,
     }
 
 

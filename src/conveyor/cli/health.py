@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from conveyor.cli.command import Command
+from conveyor.cli.documents import queue_health_document
 from conveyor.cli.options import json_option, queue_option, store_options
 from conveyor.cli.output import put, put_json, say
 from conveyor.cli.search import queue_names
@@ -58,7 +58,7 @@ def health(target: Target, queue: tuple[str, ...], workers: int, *, json: bool) 
                 "healthy": not problems,
                 "problems": problems,
                 "workers": {"healthy": healthy, "unhealthy": len(found) - healthy, "total": len(found)},
-                "queues": [msgspec.to_builtins(each) for each in queues],
+                "queues": [queue_health_document(each) for each in queues],
             }
         )
     else:

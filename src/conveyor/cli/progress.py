@@ -11,9 +11,9 @@ import click
 from conveyor.cli.command import Command
 from conveyor.cli.documents import progress_document
 from conveyor.cli.options import IDENTITY, json_option, store_options
-from conveyor.cli.output import on_terminal, one_line, put, put_json
+from conveyor.cli.output import on_terminal, put, put_json
+from conveyor.cli.progress_figures import progress_figures
 from conveyor.cli.store import Target
-from conveyor.cli.words import span
 from conveyor.drivers.base import Driver
 from conveyor.errors import JobNotFound
 from conveyor.records import JobId, JobStatus, Progress, StoredJob
@@ -32,19 +32,7 @@ class _Look(NamedTuple):
         """How far it is, in one line; empty when it never said."""
         if self.progress is None:
             return ""
-        percentage, eta = self.progress.percentage, self.progress.eta
-        parts = [f"{self.progress.current:g}"]
-        if self.progress.total is not None:
-            parts[0] += f"/{self.progress.total:g}"
-        if percentage is not None:
-            parts.append(f"{percentage:.0f}%")
-        if self.progress.rate:
-            parts.append(f"{self.progress.rate:.3g}/s")
-        if eta and self.job.status is JobStatus.PROCESSING:
-            parts.append(f"eta {span(eta)}")
-        if self.progress.message:
-            parts.append(one_line(self.progress.message))
-        return "  ".join(parts)
+        return progress_figures(self.progress, is_running=self.job.status is JobStatus.PROCESSING)
 
 
 @click.command(

@@ -13,10 +13,12 @@ from conveyor.cli.documents import job_document, parsed
 from conveyor.cli.jobs import STYLES, priority_name
 from conveyor.cli.options import IDENTITY, json_option, store_options
 from conveyor.cli.output import clean, on_terminal, put_json, say
+from conveyor.cli.progress_figures import progress_figures
 from conveyor.cli.store import Target
 from conveyor.cli.timeline import timeline
-from conveyor.cli.words import age, relative, short_type, size, when
+from conveyor.cli.words import age, relative, short_type, size, span, when
 from conveyor.errors import JobNotFound
+from conveyor.metrics import job_figures
 from conveyor.records import Failure, JobId, JobStatus, Progress, StoredJob
 from conveyor.times import system_clock
 
@@ -112,15 +114,16 @@ def _lines(job: StoredJob, progress: Progress | None, now: int) -> Iterator[tupl
     if job.note:
         yield "note", clean(job.note)
     if progress is not None:
-        whole = f" of {progress.total:g}" if progress.total is not None else ""
-        message = f", {clean(progress.message)}" if progress.message else ""
-        yield "progress", f"{progress.current:g}{whole}{message} ({relative(progress.updated_at, now)})"
+        figures = progress_figures(progress, is_running=job.status is JobStatus.PROCESSING)
+        yield "progress", f"{figures}  ({relative(progress.updated_at, now)})"
 
 
 def _effort(job: StoredJob) -> Iterator[tuple[str, str]]:
-    if job.started_at and job.finished_at:
-        yield "waited", age(job.due_at, job.started_at)
-        yield "took", age(job.started_at, job.finished_at)
+    figures = job_figures(job)
+    if figures.wait_time is not None:
+        yield "waited", span(figures.wait_time)
+    if figures.execution_time is not None:
+        yield "took", span(figures.execution_time)
     if job.memory is not None:
         before, after, peak = size(job.memory.before), size(job.memory.after), size(job.memory.peak)
         yield "memory", f"{before} before, {after} after, {peak} at its peak"

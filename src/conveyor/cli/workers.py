@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from conveyor.cli.command import Command
 from conveyor.cli.options import DURATION, json_option, store_options
 from conveyor.cli.output import put_json, say
 from conveyor.cli.store import Target
 from conveyor.cli.table import Column, Table, show
-from conveyor.cli.words import age, count, size, when
+from conveyor.cli.words import age, count, size
 from conveyor.health import WorkerHealth
+from conveyor.worker_document import worker_health_document
 
 
 @click.command(
@@ -43,7 +43,12 @@ def workers(target: Target, older_than: float, *, cleanup: bool, json: bool) -> 
     found = health.check_workers()
     if json:
         put_json(
-            {"healthy": found.healthy, "unhealthy": found.unhealthy, "workers": [_document(w) for w in found.workers]}
+            {
+                "healthy": found.healthy,
+                "unhealthy": found.unhealthy,
+                "total": found.total,
+                "workers": [worker_health_document(worker) for worker in found.workers],
+            }
         )
     elif found.workers:
         _show(found.workers, target.driver.now())
@@ -89,13 +94,3 @@ def _show(found: tuple[WorkerHealth, ...], now: int) -> None:
             style="" if worker.is_healthy else "red",
         )
     show(table)
-
-
-def _document(worker: WorkerHealth) -> dict[str, object]:
-    return {
-        **msgspec.to_builtins(worker),
-        "last_heartbeat": when(worker.last_heartbeat),
-        "last_claim": None if worker.last_claim is None else when(worker.last_claim),
-        "started_at": when(worker.started_at),
-        "jobs": [{**msgspec.to_builtins(job), "started_at": when(job.started_at)} for job in worker.jobs],
-    }
