@@ -102,13 +102,17 @@ class JobLocks:
 
 
 def owner_of(child: str, claim: Claim) -> str:
-    """In whose name a run holds its lock."""
-    return f"{child} {claim.id} {claim.attempt}"
+    """In whose name a run holds its lock: for people too, who see it beside those that programs hold."""
+    return _owner(child, claim)
+
+
+def _owner(child: str, run: Claim | ClaimKey) -> str:
+    return f"job {run.id} on {child} attempt {run.attempt}"
 
 
 def renew(driver: Driver, running: Sequence[tuple[str, ClaimKey]], lease: float) -> None:
     """Renew the locks of these runs, given with the process they run in."""
-    owners = {f"{child} {key.id} {key.attempt}" for child, key in running}
+    owners = {_owner(child, key) for child, key in running}
     for lock in driver.locks():
         if lock.owner in owners:
             driver.renew_lock(lock.name, lock.owner, lease)
@@ -117,5 +121,5 @@ def renew(driver: Driver, running: Sequence[tuple[str, ClaimKey]], lease: float)
 def release_all(driver: Driver, child: str) -> None:
     """Release whatever a process held that is no more."""
     for lock in driver.locks():
-        if lock.owner.startswith(f"{child} "):
+        if lock.owner.partition(" on ")[2].startswith(f"{child} attempt "):
             driver.release_lock(lock.name, lock.owner)
