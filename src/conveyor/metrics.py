@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 Window = Literal["minute", "hour", "day"] | float | timedelta
 """How far back to look: a word, or seconds, or a timedelta; in whole minutes up to 3 hours, then hours, then days."""
 
-_WORDS: Final = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
+WORDS: Final = MappingProxyType({"minute": 60.0, "hour": 3600.0, "day": 86_400.0})
+"""The seconds of a window that is given in a word."""
 _MINUTE: Final = 60 * SECOND
 
 
@@ -169,9 +171,9 @@ def job_figures(job: StoredJob) -> JobFigures:
 
 def _seconds(window: Window) -> float:
     if isinstance(window, str):
-        if window not in _WORDS:
-            raise InvalidValue(f"window is {window!r}; give {', '.join(_WORDS)}, seconds or a timedelta")
-        return _WORDS[window]
+        if window not in WORDS:
+            raise InvalidValue(f"window is {window!r}; give {', '.join(WORDS)}, seconds or a timedelta")
+        return WORDS[window]
     length = seconds(window, "window")
     if not length:
         raise InvalidValue("window is 0; give a duration above 0")

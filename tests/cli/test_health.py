@@ -121,7 +121,8 @@ def test_health_names_what_is_wrong(cli: Cli, store: Store) -> None:
     ]
     assert cli("health", "--queue", "reports").code == 0
     assert cli("health", "--queue", "reprots", "--workers", 0).out == (
-        "problem: queue 'reprots': nobody has heard of it: nothing was pushed to it, and no worker serves it\n"
+        "problem: queue 'reprots': nobody has heard of it: nothing was pushed to it, and no worker serves it; "
+        "did you mean 'reports'?\n"
     )
     assert cli("health", "--json").json["problems"][1] == "queue 'emails': no healthy worker serves it"
 

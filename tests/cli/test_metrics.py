@@ -30,6 +30,25 @@ def test_metrics_are_a_row_for_each_type_or_queue(cli: Cli, store: Store) -> Non
     assert [(row[0], row[1]) for row in queues] == [("emails", "8"), ("reports", "4")]
 
 
+def test_a_window_may_be_a_word(cli: Cli, store: Store) -> None:
+    ran(store, "email.welcome", "emails")
+
+    for word, least, most in (("minute", 0, 60), ("hour", 3540, 3600), ("day", 82_800, 86_400)):
+        (document,) = cli("metrics", "--window", word, "--json").json
+        assert least <= document["window"] <= most
+    assert cli("metrics", "--window", "fortnight").code == 2
+
+
+def test_what_is_misspelt_is_said(cli: Cli, store: Store) -> None:
+    ran(store, "email.welcome", "emails")
+
+    of_type = cli("metrics", "--type", "email.welcom").err
+    of_queue = cli("metrics", "--queue", "email,fast", "--window", "5m").err
+
+    assert of_type == "No job has ended within 1h of type 'email.welcom' (did you mean 'email.welcome'?).\n"
+    assert of_queue == "No job has ended within 5m of queue 'email' or 'fast' (did you mean 'emails'?).\n"
+
+
 def test_metrics_of_some_types_and_queues(cli: Cli, store: Store) -> None:
     ran(store, "email.welcome", "emails")
     ran(store, "email.welcome", "others")

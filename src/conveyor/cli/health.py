@@ -10,7 +10,7 @@ from conveyor.cli.options import json_option, queue_option, store_options
 from conveyor.cli.output import put, put_json, say
 from conveyor.cli.search import queue_names
 from conveyor.cli.store import Target
-from conveyor.cli.words import count
+from conveyor.cli.words import count, meant
 
 
 @click.command(
@@ -38,15 +38,16 @@ def health(target: Target, queue: tuple[str, ...], workers: int, *, json: bool) 
     names = queue_names(queue)
     app = target.any_app()
     checked = app.health
-    found = [each for each in checked.check_workers().workers if not names or not set(names).isdisjoint(each.queues)]
-    queues = [each for each in checked.check_queues() if not names or each.queue in names]
-    known = {each.queue for each in queues} | {name for worker in found for name in worker.queues}
+    all_workers, all_queues = checked.check_workers().workers, checked.check_queues()
+    found = [each for each in all_workers if not names or not set(names).isdisjoint(each.queues)]
+    queues = [each for each in all_queues if not names or each.queue in names]
+    known = {each.queue for each in all_queues} | {name for worker in all_workers for name in worker.queues}
     known |= {job_type.queue for job_type in app.job_types.values()}
     healthy = sum(worker.is_healthy for worker in found)
     problems = [f"worker {worker.name}: {worker.problem}" for worker in found if worker.problem]
     problems += [f"queue {each.queue!r}: {each.problem}" for each in queues if each.problem]
     problems += [
-        f"queue {name!r}: nobody has heard of it: nothing was pushed to it, and no worker serves it"
+        f"queue {name!r}: nobody has heard of it: nothing was pushed to it, and no worker serves it{meant(name, known)}"
         for name in names
         if name not in known
     ]

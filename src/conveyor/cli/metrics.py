@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
 from conveyor.cli.command import Command
-from conveyor.cli.options import DURATION, json_option, queue_option, store_options, type_option
+from conveyor.cli.options import Duration, json_option, queue_option, store_options, type_option
 from conveyor.cli.output import put_json, say
 from conveyor.cli.search import queue_names
 from conveyor.cli.store import Target
 from conveyor.cli.table import Column, Table, show
-from conveyor.cli.words import size, span
-from conveyor.metrics import Figures
+from conveyor.cli.words import meant, size, span
+from conveyor.metrics import WORDS, Figures
+
+
+class _Window(Duration):
+    """A duration, or minute, hour or day. Converts to seconds."""
+
+    name = "window"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        return WORDS[value] if value in WORDS else super().convert(value, param, ctx)
 
 
 @click.command(
     cls=Command,
-    examples=("conveyor metrics", "conveyor metrics --window 1d --by queue", "conveyor metrics --type email.welcome"),
+    examples=("conveyor metrics", "conveyor metrics --window day --by queue", "conveyor metrics --type email.welcome"),
     epilog=(
         "Wait is the time from when jobs were due until they began. Percentiles are at most 2 % off. Up to three hours "
         "are told by the minute, up to three days by the hour, and more by the day."
     ),
 )
-@click.option("--window", "-w", type=DURATION, default="1h", show_default=True, metavar="TIME", help="How far back.")
+@click.option(
+    "--window",
+    "-w",
+    type=_Window(),
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="How far back: minute, hour, day, or a duration.",
+)
 @click.option(
     "--by", type=click.Choice(("type", "queue")), default="type", show_default=True, help="A row for each of these."
 )
@@ -50,9 +69,19 @@ def metrics(
         put_json([msgspec.to_builtins(figures) for figures in rows])
         return
     if not rows:
-        say(f"No job has ended within {span(window)}.")
+        names = {each.type or "" for each in measured.types(window)} | set(target.any_app().job_types)
+        queues = {each.queue or "" for each in measured.queues(window)}
+        say(f"No job has ended within {span(window)}{_of('type', type, names)}{_of('queue', queue, queues)}.")
         return
     _show(rows, by)
+
+
+def _of(noun: str, asked: tuple[str, ...], known: set[str]) -> str:
+    """` of type 'a' or 'b'`, and what was meant where one is misspelt."""
+    if not asked:
+        return ""
+    hints = "".join(meant(name, known) for name in asked if name not in known).removeprefix("; ")
+    return f" of {noun} {' or '.join(map(repr, asked))}{f' ({hints})' if hints else ''}"
 
 
 def _show(rows: list[Figures], by: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 from conveyor.times import SECOND, moment
@@ -54,6 +56,12 @@ def size(bytes: int) -> str:
     while amount >= _KIBI and (larger := next(units, "")):
         amount, unit = amount / _KIBI, larger
     return f"{amount:.0f}{unit}" if amount >= 10 else f"{amount:.1f}{unit}"  # noqa: PLR2004 - two digits are enough
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'reports'?`, or nothing when no name is like this one."""
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def short_type(dotted: str) -> str:
