@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,9 @@ from conveyor.drivers.redis.encoding import ids_in, joined, keys_of, micros, pla
 from conveyor.drivers.redis.part import Part
 from conveyor.errors import InvalidValue
 from conveyor.records import CancelAnswer, Claim, ClaimKey, JobId, NewJob, Outcome
+
+_MANY_FOR: Final = 0.25
+"""Seconds: where a claim has found more than a few new jobs the next ones will too."""
 
 YES: Final = ord("1")
 CANCELLED: Final = {
@@ -37,6 +41,9 @@ def join_nothing(connection: object | None) -> None:
 class Jobs(Part, JoinsNothing):
     """The operations on jobs; their promises stand in `drivers/base.py`."""
 
+    _many_until = 0.0
+    """Until when claims are taken to find more than claim_few.lua takes."""
+
     def push(self, jobs: Sequence[NewJob], *, connection: object | None = None) -> list[JobId]:
         join_nothing(connection)
         if not jobs:
@@ -49,6 +56,10 @@ class Jobs(Part, JoinsNothing):
 
     def claim(self, queues: Sequence[str], *, limit: int, lease: float, worker: str) -> list[Claim]:
         arguments = (max(0, min(limit, STEP)), micros(lease), worker, self._offsets, *queues)
+        if time.monotonic() >= self._many_until:
+            if (answer := self._run("claim_few", *arguments)) is not None:
+                return self.claims(answer)
+            self._many_until = time.monotonic() + _MANY_FOR
         # Nothing is no answer: so much was past its expiry that burying it took all of this step.
         while (answer := self._run("claim", *arguments)) is None:
             pass

@@ -21,6 +21,7 @@ _MAKES_ROOM: Final = frozenset(
         "cancel",
         "change_lock",
         "claim",
+        "claim_few",
         "clear",
         "extend",
         "forget",
