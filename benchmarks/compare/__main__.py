@@ -114,8 +114,10 @@ def _ask(question: Question, store: str, libraries: list[Library], rounds: int) 
     """Ask everybody, in turn, as often as there are rounds."""
     load, began = machine.OthersLoad(), time.monotonic()
     cells: dict[str, Cell] = {library.name: Cell() for library in libraries}
-    for _ in range(rounds):
+    for _ in range(min(rounds, question.rounds or rounds)):
         for library in libraries:
+            if cells[library.name].is_hopeless:
+                continue
             try:
                 answers = question.answer(library, store)
             except Failed as failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.compare.libraries import ROOT
@@ -21,11 +21,20 @@ def draw(tables: Iterable[Table], directory: Path = DIRECTORY) -> Iterator[Path]
         path = directory / f"{table.question.name}-{table.store}.svg"
         title = f"{table.title[0].upper()}{table.title[1:]}"
         match table.question.name:
+            case "push" | "push_many":
+                plots.bars(
+                    path, title=title, unit="jobs/s", values={name: rates[""] for name, rates in medians.items()}
+                )
             case "drain" | "drain_async":
                 best = {name: max(rates.values()) for name, rates in medians.items()}
                 plots.bars(path, title=f"{title}, the better of 1 and 2 processes", unit="jobs/s", values=best)
-            case "latency":
-                plots.ranges(path, title=title, unit="ms", rows=medians)
+            case "latency" | "latency_loaded":
+                plots.distributions(
+                    path,
+                    title=f"{title}: share of the jobs within so many ms",
+                    unit="ms",
+                    series={name: _shares(percentiles) for name, percentiles in medians.items()},
+                )
             case _:
                 across = "jobs that wait" if table.question.name == "backlog" else "processes"
                 series = {
@@ -37,7 +46,12 @@ def draw(tables: Iterable[Table], directory: Path = DIRECTORY) -> Iterator[Path]
         yield path
 
 
-_DRAWN = frozenset({"drain", "drain_async", "latency", "backlog", "processes"})
+_DRAWN = frozenset({"push", "push_many", "drain", "drain_async", "latency", "latency_loaded", "backlog", "processes"})
+
+
+def _shares(percentiles: Mapping[str, float]) -> list[tuple[float, float]]:
+    """0.95 of "p95", and what was measured."""
+    return [(1.0 if name == "max" else int(name[1:]) / 100, value) for name, value in percentiles.items()]
 
 
 def _first_number(column: str) -> float:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.compare.libraries import Library
-from benchmarks.compare.race import Failed, Meter, Race, Worker, rate
+from benchmarks.compare.libraries import POSTGRES, Library
+from benchmarks.compare.race import DEADLINE, Failed, Meter, Race, Worker, rate
 from benchmarks.compare.stores import Store, new_store
 
 Answers = dict[str, float]
@@ -22,10 +22,22 @@ RATE: Final = "jobs/s"
 _ENOUGH: Final = 50
 """Jobs from which a rate can be told, where a library does not get through all of them in time."""
 
-_DRAIN_FOR: Final = 20.0
-"""Seconds after which a slow library's rate is taken from what it has run until then."""
+_FILL_FOR: Final = 2.5
+"""Seconds after which it is enough for those that push slowly."""
 
-_IDLE_FOR: Final = 10.0
+_DRAIN_FOR: Final = 2.5
+"""Seconds after which a rate is taken from what has run until then."""
+
+_PUSH_FOR: Final = 1.5
+"""Seconds of pushing that tell its rate."""
+
+_BACKLOG_FOR: Final = 90.0
+"""Seconds that filling a backlog may take; what would take longer is left out."""
+
+_IDLE_FOR: Final = 6.0
+
+_TOLD_WITHIN: Final = 10.5
+"""Seconds after which PostgreSQL knows what an idle session has done."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Question:
         answer: asks one library on a kind of store; `None` where it has no such thing.
         needs_store: it is asked once for each store that the library has, not once for all.
         shown: the answers that tables show; all of them where none is named.
+        rounds: at most so many, where it takes long or answers the same each time.
     """
 
     name: str
@@ -47,6 +60,7 @@ class Question:
     answer: Callable[[Library, str], Answers | None]
     needs_store: bool = True
     shown: Sequence[str] = ()
+    rounds: int | None = None
 
     @property
     def more_is_better(self) -> bool:
@@ -62,8 +76,7 @@ def _pushing(what: str, count: int, *, has: Callable[[Library], bool]) -> Callab
         if not has(library):
             return None
         with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
-            seconds = race.call(what, count=count)["seconds"]
-        return {"": count / seconds}
+            return {"": race.call(what, count=count, seconds=_PUSH_FOR)["rate"]}
 
     return answer
 
@@ -72,7 +85,7 @@ def _pushing(what: str, count: int, *, has: Callable[[Library], bool]) -> Callab
 
 
 def _draining(
-    kind: str, *, processes: Sequence[int] = (1,), count: int = 20_000, size: int = 100, pause: float = 0.0
+    kind: str, *, processes: Sequence[int] = (1,), count: int = 80_000, size: int = 100, pause: float = 0.0
 ) -> Callable[[Library, str], Answers | None]:
     def answer(library: Library, store_kind: str) -> Answers | None:
         if kind not in library.kinds:
@@ -81,16 +94,19 @@ def _draining(
         for number in processes:
             with _race(library, store_kind, kind=kind, size=size, pause=pause) as (race, _):
                 meter = race.expect(count)
-                _fill(race, count)
+                waiting = _fill(race, count)
                 with race.worker(number) as worker:
-                    answers[f"{number} process{'es' if number > 1 else ''}"] = _drained(worker, meter, count)
+                    answers[f"{number} process{'es' if number > 1 else ''}"] = _drained(worker, meter, waiting)
         return answers
 
     return answer
 
 
-def _fill(race: Race, count: int) -> None:
-    race.call("push_many" if race.library.has_push_many else "push", count=count)
+def _fill(race: Race, count: int, seconds: float = _FILL_FOR) -> int:
+    """Let so many jobs wait, or as many as can be pushed in time, by the fastest way; answer how many."""
+    way = "push_many" if race.library.has_push_many else "apush" if race.library.has_apush else "push"
+    pushed: int = race.call(way, count=count, seconds=seconds, deadline=seconds + DEADLINE)["pushed"]
+    return pushed
 
 
 def _drained(worker: Worker, meter: Meter, count: int) -> float:
@@ -100,23 +116,27 @@ def _drained(worker: Worker, meter: Meter, count: int) -> float:
         worker.until(meter, count, _DRAIN_FOR)
     moments = [moment for moment in meter.moments() if moment]
     if len(moments) < _ENOUGH:
-        worker.until(meter, _ENOUGH, 1.0)
+        worker.until(meter, _ENOUGH, 10.0)
     return rate(moments)
 
 
 def _backlog(library: Library, store_kind: str) -> Answers | None:
-    """The rate of the first jobs of ever more that wait."""
+    """The rate of the first jobs of ever more that wait, as far as they can be pushed in time."""
     if not library.has_push_many:
         return None
     kind, answers = library.kinds[0], Answers()
+    pushed_before = took = 0.0
     for waiting in (10_000, 100_000, 1_000_000, 5_000_000):
+        if took and waiting * took / pushed_before > _BACKLOG_FOR:
+            break
         with _race(library, store_kind, kind=kind) as (race, _):
             meter = race.expect(waiting)
-            race.call("push_many", count=waiting)
+            began = time.monotonic()
+            if (pushed := _fill(race, waiting, _BACKLOG_FOR)) < waiting:
+                break
+            pushed_before, took = pushed, time.monotonic() - began
             with race.worker() as worker:
-                worker.until(meter, min(waiting, 10_000))
-                ran = sorted(moment for moment in meter.moments() if moment)[:10_000]
-            answers[f"{waiting:,} waiting"] = rate(ran)
+                answers[f"{waiting:,} waiting"] = _drained(worker, meter, min(waiting, 80_000))
     return answers
 
 
@@ -134,7 +154,7 @@ def _latency_loaded(kind: str) -> Callable[[Library, str], Answers | None]:
     def answer(library: Library, store_kind: str) -> Answers | None:
         if kind not in library.kinds:
             return None
-        return _picked_up(library, store_kind, kind=kind, count=500, every=0.02, pause=0.01, at_random=True)
+        return _picked_up(library, store_kind, kind=kind, count=250, every=0.02, pause=0.01, at_random=True)
 
     return answer
 
@@ -159,8 +179,13 @@ def _picked_up(
     took = sorted(
         (ran - before) / 1e6 - pause * 1e3 for before, ran in zip(pushed, meter.moments(), strict=False) if ran
     )
-    shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
-    return {name: took[min(len(took) - 1, int(share * len(took)))] for name, share in shares}
+    return {name: took[min(len(took) - 1, int(share * len(took)))] for name, share in _SHARES.items()}
+
+
+_SHARES: Final = {f"p{percent}": percent / 100 for percent in (*range(0, 100, 5), 99)} | {"max": 1.0}
+"""Of the jobs, that were picked up within what is answered."""
+
+_TOLD: Final = ("p50", "p95", "p99", "max")
 
 
 def _idle(library: Library, store_kind: str) -> Answers:
@@ -172,7 +197,7 @@ def _idle(library: Library, store_kind: str) -> Answers:
             time.sleep(1)
             spent, asked = worker.cpu_seconds(), store.asked() if store.asked else 0
             began = time.monotonic()
-            time.sleep(_IDLE_FOR)
+            time.sleep(_TOLD_WITHIN if store_kind == POSTGRES else _IDLE_FOR)
             took = time.monotonic() - began
             answers = {
                 "processor seconds a minute": (worker.cpu_seconds() - spent) / took * 60,
@@ -209,8 +234,8 @@ def _bytes(library: Library, store_kind: str) -> Answers:
     with _race(library, store_kind, kind=library.kinds[0]) as (race, store):
         race.call("push", count=1)
         before = store.used()
-        _fill(race, count)
-        return {"": (store.used() - before) / count}
+        pushed = _fill(race, count)
+        return {"": (store.used() - before) / pushed}
 
 
 def _footprint(library: Library, _store_kind: str) -> Answers:
@@ -247,34 +272,34 @@ def _always(_library: Library) -> bool:
 
 
 QUESTIONS: Final = (
-    Question("push", "push one by one, one process", RATE, _pushing("push", 3_000, has=_always)),
+    Question("push", "push one by one, one process", RATE, _pushing("push", 100_000, has=_always)),
     Question("push_many", "push 500 at a time, one process", RATE,
-             _pushing("push_many", 20_000, has=lambda library: library.has_push_many)),
+             _pushing("push_many", 400_000, has=lambda library: library.has_push_many)),
     Question("apush", "push from one event loop, 200 at a time", RATE,
-             _pushing("apush", 5_000, has=lambda library: library.has_apush)),
+             _pushing("apush", 100_000, has=lambda library: library.has_apush)),
     Question("drain", "run sync jobs that do nothing", RATE, _draining("sync", processes=(1, 2))),
     Question("drain_async", "run async jobs that do nothing", RATE, _draining("async", processes=(1, 2))),
     Question("processes", "run sync jobs that do nothing on ever more processes", RATE,
-             _draining("sync", processes=(1, 2, 4, 8), count=10_000)),
+             _draining("sync", processes=(1, 2, 4, 8)), rounds=1),
     Question("payload_10k", "run sync jobs with 10 KiB of arguments", RATE,
-             _draining("sync", count=5_000, size=10_240)),
+             _draining("sync", count=20_000, size=10_240)),
     Question("payload_100k", "run sync jobs with 100 KiB of arguments", RATE,
-             _draining("sync", count=1_000, size=102_400)),
+             _draining("sync", count=3_000, size=102_400)),
     Question("jobs_of_1_ms", "run sync jobs of 1 ms", RATE,
              _draining("sync", count=2_000, pause=0.001, processes=(2,))),
     Question("jobs_of_10_ms", "run sync jobs of 10 ms", RATE,
              _draining("sync", count=500, pause=0.01, processes=(2,))),
     Question("jobs_of_100_ms", "run async jobs of 100 ms", RATE,
              _draining("async", count=2_000, pause=0.1, processes=(1,))),
-    Question("latency", "pick up a job, worker idle", "ms", _latency),
+    Question("latency", "pick up a job, worker idle", "ms", _latency, shown=_TOLD),
     Question("latency_loaded", "pick up sync jobs of 10 ms that come every 20 ms at random, one process", "ms",
-             _latency_loaded("sync")),
+             _latency_loaded("sync"), shown=_TOLD),
     Question("latency_loaded_async", "pick up async jobs of 10 ms that come every 20 ms at random, one process", "ms",
-             _latency_loaded("async")),
-    Question("bytes", "bytes a waiting job, its arguments (108 bytes as JSON) included", "bytes", _bytes),
-    Question("backlog", "run sync jobs while ever more wait", RATE, _backlog),
+             _latency_loaded("async"), shown=_TOLD),
+    Question("bytes", "bytes a waiting job, its arguments (108 bytes as JSON) included", "bytes", _bytes, rounds=1),
+    Question("backlog", "run sync jobs while ever more wait", RATE, _backlog, rounds=1),
     Question("idle", "keep an idle worker", "", _idle),
     Question("start", "start a worker and run its first job", "s", _start),
-    Question("footprint", "install it", "", _footprint, needs_store=False),
-    Question("import", "import it, over bare Python", "ms", _import, needs_store=False),
+    Question("footprint", "install it", "", _footprint, needs_store=False, rounds=1),
+    Question("import", "import it, over bare Python", "ms", _import, needs_store=False, rounds=1),
 )  # fmt: skip

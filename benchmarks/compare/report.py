@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.compare.questions import QUESTIONS, Answers, Question
 
+_TRIES = 2
+"""After so many failures and no answer, there will be none."""
+
 
 @dataclass
 class Cell:
@@ -20,6 +23,11 @@ class Cell:
     def add(self, answers: Answers | None) -> None:
         for name, value in (answers or {}).items():
             self.rounds.setdefault(name, []).append(value)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether asking again is of no use."""
+        return len(self.failures) >= _TRIES and not self.rounds
 
     @property
     def medians(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import tempfile
@@ -33,7 +34,7 @@ class OthersLoad:
         self._own = _own_seconds()
 
     def share(self) -> float:
-        """From 0 to 1. Our worker processes count as ours once they have ended and been waited for."""
+        """From 0 to 1. Servers and workers that we have started are no others."""
         total, busy = _machine_seconds()
         others = (busy - self._busy) - (_own_seconds() - self._own)
         return max(0.0, others / (total - self._total)) if total > self._total else 0.0
@@ -46,8 +47,13 @@ def _machine_seconds() -> tuple[float, float]:
 
 
 def _own_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    seconds = 0.0
+    ours = psutil.Process()
+    for process in (ours, *ours.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def _cores() -> int:

@@ -39,6 +39,8 @@ _STYLE: Final[Mapping[str, Any]] = {
     "ytick.color": _INK,
 }
 
+_LINES: Final = ("-", "--", ":")
+
 _WIDTH: Final = 7.5
 """Inches."""
 
@@ -72,8 +74,10 @@ def lines(
         figure, axes = _canvas(3.6)
         for index, (name, points) in enumerate(series.items()):
             steps = sorted(points)
-            width = 2.5 if name == OURS else 1.5
-            axes.plot(steps, [points[step] for step in steps], "o-", label=name, color=_colour(name, index), lw=width)
+            width, line = (2.5, "-") if name == OURS else (1.5, _LINES[index // len(_OTHERS) % len(_LINES)])
+            axes.plot(
+                steps, [points[step] for step in steps], f"o{line}", label=name, color=_colour(name, index), lw=width
+            )
         if logarithmic:
             axes.set_xscale("log")
         else:
@@ -89,25 +93,21 @@ def lines(
         _save(figure, path)
 
 
-def ranges(path: Path, *, title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """For each name a row of points, such as its percentiles; the least first point on top."""
+def distributions(path: Path, *, title: str, unit: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """For each name the share of all values that are at most so great; the further left, the less."""
     with _style():
-        figure, axes = _canvas(1.2 + 0.3 * len(rows))
-        names = sorted(rows, key=lambda name: -next(iter(rows[name].values())))
-        for index, name in enumerate(names):
-            points: Sequence[tuple[str, float]] = list(rows[name].items())
-            values = [value for _, value in points]
-            colour = _colour(name, 6)
-            axes.plot(values, [index] * len(values), "-", color=colour, lw=1.5)
-            for marker, (label, value) in zip("o|D>", points, strict=False):
-                told = label if index == len(names) - 1 else None
-                axes.plot([value], [index], marker, color=colour, label=told, linestyle="none")
-        axes.set_yticks(range(len(names)), names)
+        figure, axes = _canvas(4.2)
+        for index, (name, points) in enumerate(sorted(series.items(), key=lambda item: item[1][len(item[1]) // 2][1])):
+            shares, values = [share for share, _ in points], [value for _, value in points]
+            width, line = (2.5, "-") if name == OURS else (1.5, _LINES[index // len(_OTHERS) % len(_LINES)])
+            axes.plot(values, shares, line, label=name, color=_colour(name, index), lw=width)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_ylim(0, 1.02)
         axes.set_xlabel(unit)
         axes.set_title(title)
-        axes.grid(axis="x")
+        axes.grid(axis="both")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         _save(figure, path)
 

@@ -15,7 +15,7 @@ const CONCURRENCY = 100;
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: Object.fromEntries(
-    ["count", "size", "pause", "random", "processes"].map((name) => [name, { type: "string", default: "0" }]),
+    ["count", "size", "seconds", "pause", "random", "processes"].map((name) => [name, { type: "string", default: "0" }]),
   ),
 });
 const what = positionals[0];
@@ -29,10 +29,13 @@ const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 const nanoseconds = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 const tell = (answer) => console.log(JSON.stringify(answer, (_, value) => (typeof value === "bigint" ? Number(value) : value)));
 
+let pushed = 1; // job 0 goes before
+const limit = Number(given.seconds) * 1000 || Infinity;
+
 async function timed(work) {
   const began = performance.now();
-  await work();
-  tell({ seconds: (performance.now() - began) / 1000 });
+  await work(() => pushed < count && performance.now() - began < limit);
+  tell({ pushed, rate: ((pushed - 1) / (performance.now() - began)) * 1000 });
 }
 
 async function push(queue, number) {
@@ -43,38 +46,41 @@ const doings = {
   prepare: async () => {},
   push: async (queue) => {
     await push(queue, 0);
-    await timed(async () => {
-      for (let number = 1; number < count; number++) await push(queue, number);
+    await timed(async (goesOn) => {
+      while (goesOn()) await push(queue, pushed++);
     });
   },
   push_many: async (queue) => {
     await push(queue, 0);
-    await timed(async () => {
-      for (let first = 1; first < count; first += BATCH) {
-        const numbers = Array.from({ length: Math.min(BATCH, count - first) }, (_, index) => first + index);
+    await timed(async (goesOn) => {
+      while (goesOn()) {
+        const first = pushed;
+        pushed = Math.min(first + BATCH, count);
+        const numbers = Array.from({ length: pushed - first }, (_, index) => first + index);
         await queue.addBulk(numbers.map((number) => ({ name: "work", data: { number, text } })));
       }
     });
   },
   apush: async (queue) => {
     await push(queue, 0);
-    let next = 1;
-    const pusher = async () => {
-      while (next < count) await push(queue, next++);
-    };
-    await timed(() => Promise.all(Array.from({ length: AT_A_TIME }, pusher)));
+    await timed((goesOn) => {
+      const pusher = async () => {
+        while (goesOn()) await push(queue, pushed++);
+      };
+      return Promise.all(Array.from({ length: AT_A_TIME }, pusher));
+    });
   },
   ping: async (queue) => {
-    const pushed = [];
+    const moments = [];
     let due = performance.now();
     for (let number = 0; number < count; number++) {
       const mean = Number(given.pause) * 1000;
       due += Number(given.random) ? -mean * Math.log(1 - Math.random()) : mean;
       await sleep(Math.max(0, due - performance.now()));
-      pushed.push(nanoseconds());
+      moments.push(nanoseconds());
       await push(queue, number);
     }
-    tell({ pushed });
+    tell({ pushed: moments });
   },
 };
 

@@ -10,10 +10,11 @@ import asyncio
 import importlib
 import json
 import random
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from peers.adapter import Adapter
@@ -29,7 +30,10 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("name")
     parser.add_argument("what", choices=("prepare", "push", "push_many", "apush", "ping", "worker"))
-    parser.add_argument("--count", type=int, default=0)
+    parser.add_argument("--count", type=int, default=0, help="jobs to push")
+    parser.add_argument(
+        "--seconds", type=float, default=3600.0, help="push no longer than this, even if less is pushed"
+    )
     parser.add_argument("--size", type=int, default=100, help="bytes of the text that each job carries")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two pings")
     parser.add_argument("--random", type=int, default=0, help="let the pauses vary, as a Poisson process's do")
@@ -37,17 +41,18 @@ def main() -> int:
     given = parser.parse_args()
     adapter: Adapter = importlib.import_module(f"peers.{given.name}").ADAPTER
     text = "x" * given.size
+    numbers = _Numbers(given.count, given.seconds)
     match given.what:
         case "prepare":
             if adapter.prepare is not None:
                 adapter.prepare()
         case "push":
             adapter.push(0, text)  # connections are open from here on
-            _tell(_push(adapter, given.count, text))
+            _tell(_push(adapter, numbers, text))
         case "push_many":
-            _tell(_push_many(adapter, given.count, text))
+            _tell(_push_many(adapter, numbers, text))
         case "apush":
-            _tell(asyncio.run(_apush(adapter, given.count, text)))
+            _tell(asyncio.run(_apush(adapter, numbers, text)))
         case "ping":
             _ping(adapter, given.count, text, _pauses(given.count, given.pause, at_random=bool(given.random)))
         case _:
@@ -55,43 +60,70 @@ def main() -> int:
     return 0
 
 
-def _tell(seconds: float | None) -> None:
-    print(json.dumps({"seconds": seconds}))
+class _Numbers:
+    """The numbers of the jobs to push, in turn, until there are no more or the time is over. Job 0 goes before."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self.pushed = 1
+        self.seconds = 0.0
+        self._count = count
+        self._limit = seconds
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for batch in self.batches(1) for number in batch)
+
+    def batches(self, size: int) -> Iterator[range]:
+        began = time.perf_counter()
+        while self.pushed < self._count and time.perf_counter() - began < self._limit:
+            first = self.pushed
+            self.pushed = min(first + size, self._count)
+            yield range(first, self.pushed)
+
+    def took(self, began: float) -> _Numbers:
+        self.seconds = time.perf_counter() - began
+        return self
 
 
-def _push(adapter: Adapter, count: int, text: str) -> float:
+def _tell(numbers: _Numbers | None) -> None:
+    if numbers is None:
+        print("null")
+    else:
+        timed = numbers.pushed - 1
+        print(json.dumps({"pushed": numbers.pushed, "rate": timed / numbers.seconds if timed else 0.0}))
+
+
+def _push(adapter: Adapter, numbers: _Numbers, text: str) -> _Numbers:
     push = adapter.push
     began = time.perf_counter()
-    for number in range(1, count):
+    for number in numbers:
         push(number, text)
-    return (time.perf_counter() - began) * count / max(1, count - 1)
+    return numbers.took(began)
 
 
-def _push_many(adapter: Adapter, count: int, text: str) -> float | None:
+def _push_many(adapter: Adapter, numbers: _Numbers, text: str) -> _Numbers | None:
     if adapter.push_many is None:
         return None
-    numbers = [(number, text) for number in range(count)]
-    adapter.push_many(numbers[:1])
+    adapter.push_many([(0, text)])
     began = time.perf_counter()
-    for first in range(1, count, BATCH):
-        adapter.push_many(numbers[first : first + BATCH])
-    return time.perf_counter() - began
+    for batch in numbers.batches(BATCH):
+        adapter.push_many([(number, text) for number in batch])
+    return numbers.took(began)
 
 
-async def _apush(adapter: Adapter, count: int, text: str) -> float | None:
+async def _apush(adapter: Adapter, numbers: _Numbers, text: str) -> _Numbers | None:
     if adapter.apush is None:
         return None
     apush = adapter.apush
     await apush(0, text)
-    numbers = iter(range(1, count))
+    following = iter(numbers)
 
     async def pusher() -> None:
-        for number in numbers:
+        for number in following:
             await apush(number, text)
 
     began = time.perf_counter()
     await asyncio.gather(*(pusher() for _ in range(AT_A_TIME)))
-    return time.perf_counter() - began
+    return numbers.took(began)
 
 
 def _pauses(count: int, mean: float, *, at_random: bool) -> Sequence[float]:
@@ -117,6 +149,8 @@ def _ping(adapter: Adapter, count: int, text: str, pauses: Sequence[float]) -> N
 
 def _work(adapter: Adapter, processes: int) -> int:
     """Be the parent of the library's workers, from their start until this process is told to end."""
+    # The workers are told too. Who waits for them can be told what processor time they took.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     beside = Path(sys.executable).parent
     commands = adapter.worker(processes)
     started = [subprocess.Popen([str(beside / command[0]), *command[1:]]) for command in commands]

@@ -31,10 +31,10 @@ def test_pictures_name_what_they_show_and_are_the_same_each_time(tmp_path: Path)
             series={"conveyor": {10: 1, 1_000_000: 2}, "x": {10: 1}},
             logarithmic=True,
         )
-        rows = {"conveyor": {"p50": 0.8, "p99": 2.0}, "x": {"p50": 3.0, "p99": 9.0}}
-        plots.ranges(tmp_path / directory / "ranges.svg", title="Pick-up", unit="ms", rows=rows)
+        series = {"conveyor": [(0.5, 0.8), (1.0, 2.0)], "x": [(0.5, 3.0), (1.0, 9.0)]}
+        plots.distributions(tmp_path / directory / "shares.svg", title="Pick-up", unit="ms", series=series)
 
-    for name in ("bars.svg", "lines.svg", "ranges.svg"):
+    for name in ("bars.svg", "lines.svg", "shares.svg"):
         drawn = (tmp_path / "one" / name).read_text("utf-8")
         words = {text.strip() for text in ET.fromstring(drawn).itertext()}
         assert {"conveyor", "x"} <= words
@@ -69,12 +69,12 @@ def test_a_table_takes_the_place_of_the_older_one_of_its_question_and_store_alon
 def test_the_comparison_is_written_and_drawn_from_what_is_kept(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "kept.json")
     kept.replace(_table("drain", "redis", 20_000))
-    kept.replace(_table("push", "sqlite", 30, conveyor="1.1", day="2026-01-03"))
+    kept.replace(_table("bytes", "sqlite", 30, conveyor="1.1", day="2026-01-03"))
 
     text = as_markdown(kept.tables())
     drawn = [path.name for path in draw(kept.tables(), tmp_path)]
 
-    assert "conveyor 1.1 and 1.0, slow 2.0" in text
+    assert "conveyor 1.0 and 1.1, slow 2.0" in text
     assert "| **conveyor** | 30,000 (20,000 to 40,000) |" in text
     assert "| broken | failed: the worker ended |" in text
     assert "2026-01-03, 2 rounds, 60 s; others used 1% of the machine." in text
