@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -48,6 +50,29 @@ def test_a_push_joins_the_callers_transaction() -> None:
     assert is_kept(driver, committed.id)
     assert not is_kept(driver, lost.id)
     driver.close()
+
+
+def test_a_push_whose_snapshot_is_older_than_the_wish_to_be_told_is_found_within_three_seconds() -> None:
+    server = postgres.server()
+    driver = open_driver(postgres.clean_url())
+    looked = "SELECT max(query_start) FROM pg_stat_activity WHERE query ~ 'probe[(]' AND state = 'idle'"
+    with ThreadPoolExecutor(1) as pool, closing(driver), psycopg.connect(server.url()) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SELECT 1")
+        assert not driver.wait(["a"], 0)
+        driver.push([a_job()], connection=connection)
+        before = server.execute(looked)
+        woken = pool.submit(lambda: (driver.wait(["a"], 10), time.monotonic()))
+        deadline = time.monotonic() + 10
+        while server.execute(looked) == before:
+            assert time.monotonic() < deadline
+
+        connection.commit()
+        committed = time.monotonic()
+
+        answer, woken_at = woken.result(10)
+        assert answer
+        assert woken_at - committed < 3
 
 
 def test_a_user_without_the_right_to_create_the_schema_is_told_what_to_grant() -> None:

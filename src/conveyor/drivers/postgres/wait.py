@@ -16,8 +16,12 @@ from conveyor.priority import Aging
 from conveyor.retention import Retention
 from conveyor.times import SECOND, Clock
 
-_LONGEST_SLEEP: Final = 1.0
-"""However little the server tells us, we look this often."""
+_LONGEST_SLEEP: Final = 2.5
+"""However little the server tells us, we look this often: a push whose snapshot is older than our asking to be told
+does not tell us."""
+
+_LONGEST_DEAF: Final = 1.0
+"""Where it cannot tell us, or where we look past what may lie before the fronts, this often."""
 
 _PAUSES: Final = (0.010, 0.020, 0.040, 0.080, 0.160, 0.320, 0.640)
 """Where the server cannot tell us, we look again after these, and then after the longest sleep. Where it can, at first
@@ -38,21 +42,25 @@ class Wait(Part):
             pauses = [] if listener.can_hear else list(_PAUSES)
             while True:
                 self._database.check_open()
-                is_new, ready, due_in = self._look(listener, queues, asked)
+                fronts = self._fronts.of(queues)
+                is_new, ready, due_in = self._look(listener, queues, asked, fronts)
                 if is_new:
                     pauses = list(_PAUSES)
                 left = deadline - time.monotonic()
                 if ready or left <= 0:
                     return ready
-                left = min(left, _LONGEST_SLEEP if due_in is None else min(max(0, due_in) / SECOND, _LONGEST_SLEEP))
+                left = min(left, _LONGEST_SLEEP if listener.can_hear and fronts is None else _LONGEST_DEAF)
+                if due_in is not None:
+                    left = min(left, max(0, due_in) / SECOND)
                 if pauses:
                     left = min(left, pauses.pop(0))
                 if listener.hears(left, queues):
                     return True
 
-    def _look(self, listener: Listener, queues: Sequence[str], asked: str) -> tuple[bool, bool, int | None]:
+    def _look(
+        self, listener: Listener, queues: Sequence[str], asked: str, fronts: str | None
+    ) -> tuple[bool, bool, int | None]:
         """Whether we were not told until now, whether there is a job, and the microseconds until one is due."""
-        fronts = self._fronts.of(queues)
         try:
             return listener.look(queues, asked, self._now(), fronts)
         except psycopg.OperationalError:
