@@ -23,19 +23,12 @@ THREADS: Final = 4
 """Enough that one slow call does not hold up the others; the store is the bound, not the threads."""
 
 
-class AsyncBridge:
-    """One application's hop from event loops to threads. Serves any number of loops, one after another or at once.
+class Threads:
+    """A hop from event loops to threads. Serves any number of loops, one after another or at once."""
 
-    Args:
-        driver: answers the driver to use; asked from a pool thread.
-    """
-
-    def __init__(self, driver: Callable[[], Driver]) -> None:
-        self._driver: Final = driver
+    def __init__(self) -> None:
         self._lock: Final = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
-        self._waiting: list[tuple[Sequence[NewJob], Future[list[JobId]]]] = []
-        self._is_pushing = False
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function on a thread of the pool.
@@ -55,6 +48,27 @@ class AsyncBridge:
                 self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="conveyor-aio")
             # Still under the lock, under which `close` takes the pool away: what has been taken in is run.
             return self._pool.submit(function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Wait for what is under way and end the threads. Safe to call twice; the next call starts new ones."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+
+class AsyncBridge(Threads):
+    """One application's hop from event loops to threads.
+
+    Args:
+        driver: answers the driver to use; asked from a pool thread.
+    """
+
+    def __init__(self, driver: Callable[[], Driver]) -> None:
+        super().__init__()
+        self._driver: Final = driver
+        self._waiting: list[tuple[Sequence[NewJob], Future[list[JobId]]]] = []
+        self._is_pushing = False
 
     async def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
         """Store the jobs, all or none, and answer their ids in order; see `Driver.push`.
@@ -78,13 +92,6 @@ class AsyncBridge:
                     waiting, self._waiting, self._is_pushing = self._waiting, [], False
                 _fail([each for _, each in waiting if each.set_running_or_notify_cancel()], error)
         return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        """Wait for what is under way and end the threads. Safe to call twice; the next call starts new ones."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True)
 
     def _push_waiting(self) -> None:
         """Push in rounds until nobody waits."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import inspect
 import signal
 import sqlite3
 import subprocess
@@ -606,3 +608,37 @@ def test_tables_that_may_not_be_made_are_a_clear_error(bench: Bench, tmp_path: P
 
     with pytest.raises(SchemaMismatch, match="has no tables yet, and its URL says migrate=false"):
         History(url).statistics()
+
+
+def test_what_people_ask_of_a_history_has_an_async_twin_of_the_same_signature() -> None:
+    for kind in (History, PersistentQueue):
+        twins = [name for name in vars(kind) if inspect.iscoroutinefunction(getattr(kind, name))]
+
+        assert {"atimeline", "astatistics", "arebuild"} <= set(twins)
+        for twin in twins:
+            assert inspect.signature(getattr(kind, twin)) == inspect.signature(getattr(kind, twin[1:]))
+    unlike = {"record", "store", "entries", "open_jobs", "last_open", "overdue", "prune_some"}
+    sync = {name for name, of in vars(History).items() if inspect.isfunction(of) and name[0] != "_"} - unlike
+    assert {name for name in sync if not inspect.iscoroutinefunction(getattr(History, name))} == {
+        name[1:] for name in sync if inspect.iscoroutinefunction(getattr(History, name))
+    }
+
+
+def test_the_async_twins_do_the_same(bench: Bench) -> None:
+    id, other = bench.push(), bench.push()
+    bench.queue.cancel(other)
+
+    async def ask() -> None:
+        assert await bench.history.aflush()
+        assert (await bench.history.aget(id)).id == id
+        assert [entry.id for entry in await bench.history.afind(status="pending")] == [id]
+        assert len(await bench.history.atimeline(other)) == len(await bench.queue.atimeline(other)) == 2
+        assert (await bench.history.astatistics("kept")) == await bench.queue.astatistics()
+        assert (await bench.history.arebuild(bench.queue)).kept == (await bench.queue.arebuild()).kept == 1
+        assert await bench.history.aforget(other)
+        assert await bench.history.aprune() == 0
+        await bench.history.aclose()
+
+    asyncio.run(ask())
+
+    assert bench.history.get(id).status is PENDING

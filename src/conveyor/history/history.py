@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from conveyor.aio import Threads
 from conveyor.errors import InvalidValue, JobNotFound
 from conveyor.forks import after_fork, keep_for_ever
 from conveyor.history import moves
@@ -71,6 +72,7 @@ class History:
         self._tables: Tables | None = None
         self._lock = threading.Lock()
         self.recorder = Recorder(self._opened)
+        self._aio = Threads()
         after_fork(self._start_over_after_fork)
         atexit.register(_end, weakref.ref(self))
 
@@ -215,11 +217,66 @@ class History:
 
     def close(self) -> None:
         """Write down what there is and let go of the database. Safe to call twice; the next use opens it again."""
+        self._let_go()
+        self._aio.close()
+
+    def _let_go(self) -> None:
         self.recorder.stop(_FLUSHED_WITHIN)
         with self._lock:
             tables, self._tables = self._tables, None
         if tables is not None:
             tables.close()
+
+    # ── async ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def aget(self, id: JobId | UUID | str) -> HistoryEntry:
+        """As `get`."""
+        return await self._aio.call(self.get, id)
+
+    async def afind(
+        self,
+        *,
+        queue: str | Iterable[str] = (),
+        type: str | Iterable[str] = (),
+        status: JobStatus | str | Iterable[JobStatus | str] = (),
+        since: datetime | timedelta | float | None = None,
+        until: datetime | timedelta | float | None = None,
+        limit: int = 100,
+        after: HistoryEntry | JobId | None = None,
+    ) -> list[HistoryEntry]:
+        """As `find`."""
+        return await self._aio.call(
+            self.find, queue=queue, type=type, status=status, since=since, until=until, limit=limit, after=after
+        )
+
+    async def atimeline(self, id: JobId | UUID | str) -> list[HistoryEvent]:
+        """As `timeline`."""
+        return await self._aio.call(self.timeline, id)
+
+    async def astatistics(self, queue: str | Iterable[str] = ()) -> HistoryStatistics:
+        """As `statistics`."""
+        return await self._aio.call(self.statistics, queue)
+
+    async def arebuild(self, queue: Queue | Conveyor) -> Rebuilt:
+        """As `rebuild`."""
+        return await self._aio.call(self.rebuild, queue)
+
+    async def aprune(self) -> int:
+        """As `prune`."""
+        return await self._aio.call(self.prune)
+
+    async def aforget(self, id: JobId | UUID | str) -> bool:
+        """As `forget`."""
+        return await self._aio.call(self.forget, id)
+
+    async def aflush(self, timeout: Duration = 5) -> bool:  # noqa: ASYNC109 - the sync twin's signature
+        """As `flush`."""
+        return await self._aio.call(self.flush, timeout)
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        await self._aio.call(self._let_go)
+        self._aio.close()
 
     # ── for those who record ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,10 +331,11 @@ class History:
             return self._tables
 
     def _start_over_after_fork(self) -> None:
-        keep_for_ever((self._tables, self.recorder))
+        keep_for_ever((self._tables, self.recorder, self._aio))
         self._tables = None
         self._lock = threading.Lock()
         self.recorder = Recorder(self._opened)
+        self._aio = Threads()
 
 
 def _end(history: weakref.ref[History]) -> None:

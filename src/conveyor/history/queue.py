@@ -53,3 +53,15 @@ class PersistentQueue(Queue):
     def statistics(self) -> HistoryStatistics:
         """How many jobs of this queue the history has, by what became of them."""
         return self.history.statistics(self.name)
+
+    async def arebuild(self) -> Rebuilt:
+        """As `rebuild`."""
+        return await self.app.aio.call(self.rebuild)
+
+    async def atimeline(self, id: JobId | UUID | str) -> list[HistoryEvent]:
+        """As `timeline`."""
+        return await self.app.aio.call(self.timeline, id)
+
+    async def astatistics(self) -> HistoryStatistics:
+        """As `statistics`."""
+        return await self.app.aio.call(self.statistics)
