@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from conveyor import unbroken
+from conveyor.drivers.sqlite.connection import Connection
 from conveyor.drivers.sqlite.schema import not_migrated, prepare
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.translation import is_busy, translate
@@ -256,6 +257,7 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
+            factory=Connection,
         )
         try:
             # Fewer, larger checkpoints: half the writes at the price of a WAL of some 16 MiB.

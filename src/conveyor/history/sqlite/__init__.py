@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conveyor import unbroken
+from conveyor.drivers.sqlite.connection import Connection
 from conveyor.drivers.sqlite.settings import SqliteSettings
 from conveyor.drivers.sqlite.translation import is_busy, translate
 from conveyor.errors import StoreUnavailable
@@ -83,7 +84,11 @@ class SqliteTables:
         if not self._settings.migrate and not self._path.exists():
             raise not_migrated(0, len(MIGRATIONS), str(self._path))
         connection = sqlite3.connect(
-            self._path, timeout=self._settings.timeout, isolation_level=None, check_same_thread=False
+            self._path,
+            timeout=self._settings.timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Connection,
         )
         try:
             self._prepare(connection)
