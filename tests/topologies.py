@@ -138,3 +138,9 @@ def _is_whole(client: Any) -> bool:
 def cluster() -> Cluster:
     """One without replicas, for tests that leave it as it is."""
     return Cluster()
+
+
+@cache
+def sentinels() -> Sentinels:
+    """For tests that leave the primary where it is."""
+    return Sentinels()

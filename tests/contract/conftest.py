@@ -7,23 +7,31 @@ import pytest
 
 from conveyor.drivers.base import Driver
 from tests.contract.recount import check_counters
-from tests.contract.stores import CLUSTER, KINDS, POOLED, FakeClock, Kind, Store
+from tests.contract.stores import CLUSTER, KINDS, POOLED, SENTINEL, SPREAD, FakeClock, Kind, Store
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, for a store of many partitions, what each of them promises for itself alone."""
-    left_out = [item for item in items if item.get_closest_marker("one_partition") and _is_spread(item)]
+    left_out = [item for item in items if any(map(item.get_closest_marker, _not_promised(item)))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _is_spread(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and item.callspec.params.get("kind") is CLUSTER
+def _not_promised(item: pytest.Item) -> tuple[str, ...]:
+    """The marks of what this store does not promise."""
+    kind = item.callspec.params.get("kind") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    if kind is SPREAD:
+        return ("one_partition", "in_order")
+    return ("one_partition",) if kind is CLUSTER else ()
 
 
 @pytest.fixture(
-    params=[*KINDS, CLUSTER, *([pytest.param(POOLED, marks=pytest.mark.soak)] if POOLED else [])],
+    params=[
+        *KINDS,
+        CLUSTER,
+        *[pytest.param(kind, marks=pytest.mark.soak) for kind in (SENTINEL, SPREAD, POOLED) if kind],
+    ],
     ids=lambda kind: kind.name,
 )
 def kind(request: pytest.FixtureRequest) -> Kind:

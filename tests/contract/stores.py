@@ -61,6 +61,10 @@ POOLED: Final = Kind("pgbouncer", lambda _: pgbouncer.clean_url(), spans_process
 """PostgreSQL behind a pooler: the long run has all of the contract through it, the short one what is telling."""
 CLUSTER: Final = Kind("cluster", lambda _: topologies.cluster().url(), spans_processes=True)
 """A store of many partitions: it keeps the contract but for what is marked `one_partition`."""
+SPREAD: Final = Kind("partitions", lambda _: topologies.cluster().url(partitions=3), spans_processes=True)
+"""One whose queues lie in several partitions each: their jobs have no common order."""
+SENTINEL: Final = Kind("sentinel", lambda _: topologies.sentinels().url(), spans_processes=True)
+"""One server, found by asking: the long run has all of the contract there, the short one what is telling."""
 
 SPANNING: Final = tuple(kind for kind in KINDS if kind.spans_processes)
 

@@ -63,6 +63,7 @@ def test_the_attempt_grows_by_one_with_each_claim(driver: Driver) -> None:
     assert one(driver, job_id).attempt == 3
 
 
+@pytest.mark.in_order
 def test_a_claim_takes_at_most_its_limit(driver: Driver) -> None:
     new = jobs(5)
     driver.push(new)
@@ -95,6 +96,7 @@ def test_a_queue_not_named_is_left_alone(driver: Driver) -> None:
     assert driver.claim([], limit=5, lease=30, worker="w") == []
 
 
+@pytest.mark.in_order
 def test_higher_priorities_come_first(driver: Driver) -> None:
     low = push_one(driver, priority=250)
     normal = push_one(driver, priority=500)
@@ -104,6 +106,7 @@ def test_higher_priorities_come_first(driver: Driver) -> None:
     assert taken_ids(driver) == [critical, high, normal, low]
 
 
+@pytest.mark.in_order
 def test_a_level_is_first_in_first_out(driver: Driver, clock: FakeClock) -> None:
     ids: list[JobId] = []
     for _ in range(5):
@@ -113,6 +116,7 @@ def test_a_level_is_first_in_first_out(driver: Driver, clock: FakeClock) -> None
     assert taken_ids(driver) == ids
 
 
+@pytest.mark.in_order
 def test_jobs_of_one_moment_come_in_the_order_they_were_pushed(driver: Driver) -> None:
     first, second = a_job(), a_job()
     driver.push([second])
@@ -123,6 +127,7 @@ def test_jobs_of_one_moment_come_in_the_order_they_were_pushed(driver: Driver) -
     assert taken_ids(driver) == [second.id, first.id, *(job.id for job in more)]
 
 
+@pytest.mark.in_order
 def test_a_level_is_worth_250_seconds_of_waiting(driver: Driver, clock: FakeClock) -> None:
     waited = push_one(driver, priority=500)
     clock.step(249)
@@ -133,6 +138,7 @@ def test_a_level_is_worth_250_seconds_of_waiting(driver: Driver, clock: FakeCloc
     assert taken_ids(driver) == [just_in_time, waited, too_late]
 
 
+@pytest.mark.in_order
 def test_a_low_job_waits_at_most_750_seconds_behind_critical_ones(driver: Driver, clock: FakeClock) -> None:
     low = push_one(driver, priority=250)
 
@@ -147,6 +153,7 @@ def test_a_low_job_waits_at_most_750_seconds_behind_critical_ones(driver: Driver
     assert waited in {750, 780}
 
 
+@pytest.mark.in_order
 def test_the_aging_given_at_opening_says_what_a_level_is_worth(store: Store, clock: FakeClock) -> None:
     driver = store.open(aging=Aging(10))
     waited = push_one(driver, priority=500)
@@ -158,6 +165,7 @@ def test_the_aging_given_at_opening_says_what_a_level_is_worth(store: Store, clo
     assert taken_ids(driver) == [just_in_time, waited, too_late]
 
 
+@pytest.mark.in_order
 def test_without_aging_priority_is_strict(store: Store, clock: FakeClock) -> None:
     driver = store.open(aging=Aging(None))
     normal = push_one(driver, priority=500)
@@ -169,6 +177,7 @@ def test_without_aging_priority_is_strict(store: Store, clock: FakeClock) -> Non
     assert taken_ids(driver) == [critical, high, normal, low]
 
 
+@pytest.mark.in_order
 def test_a_delayed_job_takes_its_place_by_its_due_moment(driver: Driver, clock: FakeClock) -> None:
     delayed = push_one(driver, delay=10)
     clock.step(5)
@@ -179,6 +188,7 @@ def test_a_delayed_job_takes_its_place_by_its_due_moment(driver: Driver, clock: 
     assert taken_ids(driver) == [before, delayed, after]
 
 
+@pytest.mark.in_order
 def test_due_jobs_are_promoted_by_a_claim(driver: Driver, clock: FakeClock) -> None:
     new = jobs(3, delay=5)
     driver.push(new)
@@ -190,6 +200,7 @@ def test_due_jobs_are_promoted_by_a_claim(driver: Driver, clock: FakeClock) -> N
     assert (counts.ready, counts.delayed) == (2, 0)
 
 
+@pytest.mark.in_order
 def test_a_claim_promotes_up_to_a_step_of_each_queue(driver: Driver, clock: FakeClock) -> None:
     driver.push(jobs(STEP + 1, "a", delay=1) + jobs(STEP + 2, "b", delay=1))
     clock.step(1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from conveyor.drivers.base import Driver
 from conveyor.lifecycle import (
@@ -42,6 +43,7 @@ def test_follow_ups_come_to_exist_with_the_outcome(driver: Driver, clock: FakeCl
     assert (counters(driver).pushed, driver.counts(["b"])[0].by_priority[500].pushed) == (3, 1)
 
 
+@pytest.mark.in_order
 def test_follow_ups_obey_the_rules_of_push(driver: Driver) -> None:
     kept, holder = a_job(), a_job(unique="u")
     slotted = a_job(slot=Slot("nightly", START))

@@ -147,6 +147,7 @@ def test_find_by_status(driver: Driver, clock: FakeClock) -> None:
     ]
 
 
+@pytest.mark.in_order
 def test_find_by_reason(driver: Driver) -> None:
     first, second = jobs(2)
     driver.push([first, second])
@@ -159,6 +160,7 @@ def test_find_by_reason(driver: Driver) -> None:
     assert found(driver, reasons=(Reason.GIVEN_UP,)) == []
 
 
+@pytest.mark.in_order
 def test_find_by_a_part_of_the_last_error(driver: Driver) -> None:
     disk_full, worse = jobs(2)
     driver.push([disk_full, worse])
@@ -318,6 +320,7 @@ def test_activity_belongs_to_the_queue_it_happened_in(driver: Driver, clock: Fak
     assert driver.counts(["b"])[0].last_activity == START
 
 
+@pytest.mark.in_order
 def test_oldest_ready_is_since_when_the_job_ready_for_longest_has_been(driver: Driver, clock: FakeClock) -> None:
     def oldest() -> int | None:
         return driver.counts(["a"])[0].oldest_ready
@@ -352,6 +355,7 @@ def test_the_cost_of_counts_does_not_grow_with_the_backlog(driver: Driver) -> No
     assert cost() < 10 * small + 0.001
 
 
+@pytest.mark.in_order
 def test_peek_shows_what_claim_would_take_without_taking_it(driver: Driver) -> None:
     driver.push([a_job(priority=250), a_job(priority=500), a_job(priority=1000), a_job("b"), a_job(delay=60)])
 
@@ -363,6 +367,7 @@ def test_peek_shows_what_claim_would_take_without_taking_it(driver: Driver) -> N
     assert len(shown) == 3
 
 
+@pytest.mark.in_order
 def test_peek_shows_one_job_unless_asked_for_more_and_none_of_an_empty_queue(driver: Driver) -> None:
     first, second, _ = driver.push(jobs(3))
 
@@ -385,6 +390,7 @@ def test_peek_shows_a_paused_queue(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 1000])
+@pytest.mark.in_order
 def test_peek_and_claim_agree_on_the_order_of_many(driver: Driver, clock: FakeClock, limit: int) -> None:
     drawn = random.Random(limit)
     for _ in range(60):

@@ -90,6 +90,7 @@ def test_edits_are_applied_on_the_way(driver: Driver) -> None:
     assert (job.options, job.type) == ('{"timeout":5}', "mail")
 
 
+@pytest.mark.in_order
 def test_each_job_may_have_a_payload_of_its_own(driver: Driver) -> None:
     first, second, third = (bury(driver, payload='{"to":7}') for _ in range(3))
 
@@ -166,6 +167,7 @@ def test_jobs_that_are_no_dead_letters_stay_where_they_are(driver: Driver) -> No
     assert every(driver) == before
 
 
+@pytest.mark.in_order
 def test_a_redriven_job_takes_the_place_of_one_pushed_now(driver: Driver, clock: FakeClock) -> None:
     dead = bury(driver)
     first = push_one(driver)
@@ -218,6 +220,7 @@ def test_a_request_to_cancel_a_run_is_gone_after_a_redrive(driver: Driver) -> No
     assert one(driver, job_id).status is JobStatus.PENDING
 
 
+@pytest.mark.in_order
 def test_clear_deletes_waiting_jobs_of_the_queue_and_no_others(driver: Driver, clock: FakeClock) -> None:
     dead, running, held_back, retrying, finished = (bury(driver), *driver.push(jobs(4)))
     claims = take(driver)
@@ -257,6 +260,7 @@ def test_a_cleared_job_may_be_pushed_again(driver: Driver) -> None:
     assert taken_ids(driver) == [new.id]
 
 
+@pytest.mark.in_order
 def test_forget_deletes_ended_jobs_that_meet_the_filter(driver: Driver, clock: FakeClock) -> None:
     dead_a, dead_b = bury(driver, "a"), bury(driver, "b")
     finished, gone, running, retrying = driver.push(jobs(4))
@@ -278,6 +282,7 @@ def test_forget_deletes_ended_jobs_that_meet_the_filter(driver: Driver, clock: F
     assert (counts.dead, counts.failed, counts.completed, counts.cancelled) == (0, 1, 1, 1)
 
 
+@pytest.mark.in_order
 def test_forget_takes_the_oldest_ids_first_up_to_the_limit(driver: Driver) -> None:
     driver.push(jobs(4))
     first, second, third, fourth = take(driver)

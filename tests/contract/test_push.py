@@ -67,6 +67,7 @@ def test_a_pushed_job_is_kept_as_it_was_given(driver: Driver) -> None:
     assert job.errors == ()
 
 
+@pytest.mark.in_order
 def test_a_batch_is_stored_all_or_none(store: Store) -> None:
     driver, reader = store.open(), store.open()
     done = threading.Event()
@@ -120,6 +121,7 @@ def test_run_at_wins_over_delay(driver: Driver) -> None:
     assert one(driver, job_id).due_at == START + 5 * SECOND
 
 
+@pytest.mark.in_order
 def test_a_run_at_in_the_past_means_now_and_gains_no_place(driver: Driver) -> None:
     first = push_one(driver)
     second = push_one(driver, run_at=START - 3600 * SECOND)
@@ -260,6 +262,7 @@ def test_a_slot_counts_within_one_batch(driver: Driver) -> None:
     assert driver.push([first, second]) == [first.id, first.id]
 
 
+@pytest.mark.in_order
 def test_a_kept_id_comes_before_the_key_and_the_key_before_the_slot(driver: Driver) -> None:
     slot = Slot("nightly", START)
     kept = push_one(driver)
@@ -281,6 +284,7 @@ def test_a_job_that_is_not_stored_takes_no_slot(driver: Driver) -> None:
     assert driver.push([later]) == [later.id]
 
 
+@pytest.mark.in_order
 def test_ids_need_not_arrive_in_order(driver: Driver) -> None:
     low, high = an_id(), an_id()
 
@@ -334,6 +338,7 @@ def test_a_job_that_a_store_has_lost_goes_on_counting_from_there(driver: Driver)
     assert driver.counts()[0].by_priority[500].delayed == 1
 
 
+@pytest.mark.in_order
 def test_a_lost_job_that_is_kept_or_that_another_stands_for_is_not_stored(driver: Driver) -> None:
     first = a_job("a", attempt=2, unique="u", slot=Slot("s", 1))
     driver.push([first])

@@ -82,6 +82,7 @@ def test_dead_letters_go_by_their_own_age(store: Store, clock: FakeClock) -> Non
     assert (counts.dead, counts.failed) == (1, 2)
 
 
+@pytest.mark.in_order
 def test_of_too_many_finished_jobs_the_oldest_go(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(finished_count=2))
     ended: list[JobId] = []
@@ -95,6 +96,7 @@ def test_of_too_many_finished_jobs_the_oldest_go(store: Store, clock: FakeClock)
     assert kept(driver, [*ended, buried]) == [False, False, True, True, True]
 
 
+@pytest.mark.in_order
 def test_jobs_cancelled_together_end_in_the_order_given(store: Store) -> None:
     driver = store.open(retention=Retention(finished_count=1))
     first, second, third = driver.push(jobs(3))
@@ -105,6 +107,7 @@ def test_jobs_cancelled_together_end_in_the_order_given(store: Store) -> None:
     assert kept(driver, [second, third, first]) == [False, False, True]
 
 
+@pytest.mark.in_order
 def test_of_too_many_dead_letters_the_oldest_go(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(dead_count=2))
     ended: list[JobId] = []
@@ -130,6 +133,7 @@ def test_the_count_is_one_for_the_whole_store(store: Store, clock: FakeClock) ->
     assert kept(driver, [first, second]) == [False, True]
 
 
+@pytest.mark.in_order
 def test_a_job_goes_when_one_bound_is_passed(store: Store, clock: FakeClock) -> None:
     driver = store.open(retention=Retention(finished_age=60, finished_count=2))
     ended: list[JobId] = []
@@ -172,6 +176,7 @@ def test_waiting_and_running_jobs_never_go(store: Store, clock: FakeClock) -> No
     assert kept(driver, [waiting, running, delayed]) == [True, True, True]
 
 
+@pytest.mark.in_order
 def test_a_step_prunes_at_most_a_step_of_each_kind(store: Store) -> None:
     driver = store.open(retention=Retention(finished_count=0, dead_count=0))
     for number in (STEP, 10):

@@ -178,6 +178,7 @@ def test_a_job_handed_back_is_ready_and_has_paid_nothing(driver: Driver) -> None
 
 
 @pytest.mark.parametrize("ending", ["handed back", "crashed", "held"])
+@pytest.mark.in_order
 def test_a_job_that_is_offered_again_unfinished_keeps_its_place(driver: Driver, clock: FakeClock, ending: str) -> None:
     first = push_one(driver)
     claim = take_one(driver)

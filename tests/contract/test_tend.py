@@ -64,6 +64,7 @@ def test_waiting_jobs_past_their_expiry_are_buried(driver: Driver, clock: FakeCl
     assert driver.counts(["a"])[0].by_priority[500].failed == 1
 
 
+@pytest.mark.in_order
 def test_held_jobs_are_offered_again_when_their_type_is_known(driver: Driver, clock: FakeClock) -> None:
     known, unknown = a_job(type="known"), a_job(type="unknown")
     driver.push([known, unknown])
@@ -110,6 +111,7 @@ def test_a_step_buries_at_most_a_step_of_jobs(driver: Driver, clock: FakeClock) 
     assert driver.tend() == Tended(expired=10)
 
 
+@pytest.mark.in_order
 def test_a_step_offers_at_most_a_step_of_held_jobs(driver: Driver) -> None:
     driver.push(jobs(STEP + 10))
     for limit in (STEP, 10):
@@ -136,6 +138,7 @@ def test_workers_silent_for_a_day_are_forgotten(driver: Driver, clock: FakeClock
     assert [worker.name for worker in driver.workers()] == ["lively"]
 
 
+@pytest.mark.in_order
 def test_lapsed_claims_come_longest_first_and_up_to_a_limit(driver: Driver, clock: FakeClock) -> None:
     driver.push(jobs(3))
     long, short, middle = (take_one(driver, lease=lease) for lease in (30, 10, 20))
@@ -175,6 +178,7 @@ def test_a_rescued_job_is_offered_again_with_the_next_attempt_and_the_first_hold
     assert driver.settle([handed_back(lost)]) == [False]
 
 
+@pytest.mark.in_order
 def test_held_by_answers_what_these_workers_hold_now(driver: Driver) -> None:
     driver.push(jobs(4))
     first, second, third, fourth = (take_one(driver, worker=name) for name in ("w1", "w2", "w1", "w3"))

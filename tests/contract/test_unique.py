@@ -221,6 +221,7 @@ def test_a_replacement_may_bring_the_due_moment_nearer(driver: Driver) -> None:
     assert taken_ids(driver) == [holder]
 
 
+@pytest.mark.in_order
 def test_what_is_replaced_stays_before_its_equals(driver: Driver) -> None:
     holder = push_one(driver, unique="u")
     other = push_one(driver)
@@ -305,6 +306,7 @@ def test_a_kept_id_comes_before_the_rule(driver: Driver) -> None:
     assert one(driver, holder).payload == '"old"'
 
 
+@pytest.mark.in_order
 def test_a_job_that_is_not_stored_for_its_slot_takes_no_key(driver: Driver) -> None:
     slot = Slot("nightly", START)
     holder = push_one(driver, unique="u")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,5 +18,11 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[tree.Benc
             made.account()
 
 
+SPREAD_BOUND: Final = frozenset({"follow_ups"})
+"""The files whose stories end differently where a store is spread over servers; the soak has the others there too."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    tree.on_every_store(metafunc)
+    file = metafunc.definition.path.stem.removeprefix("test_")
+    cluster = "cluster" if file in SPREAD_BOUND else pytest.param("cluster", marks=pytest.mark.soak)
+    tree.on_every_store(metafunc, ("sqlite", "valkey", "postgres", cluster))

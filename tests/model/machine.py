@@ -52,9 +52,7 @@ from tests.model.drawing import (
 )
 
 T = TypeVar("T")
-
-RETENTION = Retention(finished_age=None, finished_count=3, dead_age=None, dead_count=4)
-"""By count alone: after a clock has gone back, which of two jobs is older is anybody's guess."""
+J = TypeVar("J", Claim, StoredJob)
 
 
 class SideBySide(RuleBasedStateMachine):
@@ -62,6 +60,10 @@ class SideBySide(RuleBasedStateMachine):
 
     kind: ClassVar[Kind]
     """The real driver."""
+    retention: ClassVar = Retention(finished_age=None, finished_count=3, dead_age=None, dead_count=4)
+    """By count alone: after a clock has gone back, which of two jobs is older is anybody's guess."""
+    may_go_back: ClassVar = True
+    """Whether the clock may."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +84,7 @@ class SideBySide(RuleBasedStateMachine):
         """How often jobs came into each status."""
 
     def open(self, url: str) -> Driver:
-        return open_driver(url, clock=self.clock, retention=RETENTION)
+        return open_driver(url, clock=self.clock, retention=self.retention)
 
     def teardown(self) -> None:
         self.real.close()
@@ -99,9 +101,33 @@ class SideBySide(RuleBasedStateMachine):
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def make(self, drawn: Push) -> NewJob:
-        job = new_job(drawn, len(self.pushed), self.pushed, self.clock.now)
+        job = self.drawn(drawn)
         self.pushed.append(job)
         return job
+
+    def drawn(self, push: Push) -> NewJob:
+        """The job that is pushed."""
+        return new_job(push, len(self.pushed), self.pushed, self.clock.now)
+
+    def enough(self, limit: int) -> int:
+        """How many are claimed when so many are drawn."""
+        return limit
+
+    def ordered(self, jobs: list[J]) -> list[J]:
+        """What was claimed or is next, as far as its order is promised."""
+        return jobs
+
+    def lapsed(self, driver: Driver, limit: int) -> list[Claim]:
+        """As far as its order is promised."""
+        return driver.lapsed(limit)
+
+    def ending(self, drawn: list[Settle]) -> list[Settle]:
+        """What is settled together."""
+        return drawn
+
+    def meant(self, where: Filter, edits: Edits | None) -> Filter:
+        """Which dead letters are brought back with these edits."""
+        return where
 
     @initialize(drawn=st.lists(pushes, min_size=6, max_size=12), limit=st.integers(0, 5))
     def begin(self, drawn: list[Push], limit: int) -> None:
@@ -118,10 +144,11 @@ class SideBySide(RuleBasedStateMachine):
     @precondition(lambda self: self.some_wait)
     @rule(queues=queue_lists, limit=st.sampled_from([0, 1, 2, 3, 5, 9]), lease=leases, worker=st.sampled_from(WORKERS))
     def claim(self, queues: tuple[str, ...], limit: int, lease: float, worker: str) -> None:
-        claims = self.both(lambda driver: driver.claim(queues, limit=limit, lease=lease, worker=worker))
+        enough = self.enough(limit)
+        claims = self.both(lambda driver: self.ordered(driver.claim(queues, limit=enough, lease=lease, worker=worker)))
 
         keys = {(claim.id, claim.attempt) for claim in claims}
-        assert len(keys) == len(claims) <= limit
+        assert len(keys) == len(claims) <= enough
         assert self.handed_out.isdisjoint(keys), "one attempt was handed out twice"
         self.claims += claims
         self.popped += len(claims)
@@ -137,7 +164,7 @@ class SideBySide(RuleBasedStateMachine):
                 tuple(self.make(push) for push in settle.follow_ups) if settle.how == "complete" else (),
                 self.clock.now,
             )
-            for settle in drawn
+            for settle in self.ending(drawn)
         ]
         self.both(lambda driver: driver.settle(outcomes))
 
@@ -207,7 +234,7 @@ class SideBySide(RuleBasedStateMachine):
     def go_forward(self, seconds: float) -> None:
         self.clock.step(seconds)
 
-    @precondition(lambda self: self.jobs)
+    @precondition(lambda self: self.jobs and self.may_go_back)
     @rule(seconds=st.sampled_from([0.000001, 1.0, 60.0, 600.0]))
     def go_back(self, seconds: float) -> None:
         self.clock.step(-seconds)
@@ -221,7 +248,7 @@ class SideBySide(RuleBasedStateMachine):
     @precondition(lambda self: self.some_run)
     @rule(limit=st.sampled_from([1, 100]))
     def rescue(self, limit: int) -> None:
-        lapsed = self.both(lambda driver: driver.lapsed(limit))
+        lapsed = self.both(lambda driver: self.lapsed(driver, limit))
         outcomes = [
             after_crash(
                 claim,
@@ -236,7 +263,8 @@ class SideBySide(RuleBasedStateMachine):
     @precondition(lambda self: self.some_are_dead)
     @rule(where=filters, edits=st.none() | edits, limit=limits)
     def redrive(self, where: Filter, edits: Edits | None, limit: int | None) -> None:
-        self.both(lambda driver: driver.redrive(where, edits=edits, limit=limit))
+        meant = self.meant(where, edits)
+        self.both(lambda driver: driver.redrive(meant, edits=edits, limit=limit))
 
     @precondition(lambda self: len(self.jobs) > 12)
     @rule(queue=st.sampled_from(QUEUES))
@@ -289,7 +317,7 @@ class SideBySide(RuleBasedStateMachine):
         jobs = self.both(every)
         self.both(self.counters)
         for queue in QUEUES:
-            self.both(lambda driver, queue=queue: driver.peek(queue, 50))  # type: ignore[misc]
+            self.both(lambda driver, queue=queue: self.ordered(driver.peek(queue, 50)))  # type: ignore[misc]
         self.check_moves({job.id: job for job in jobs})
 
     def check_moves(self, jobs: dict[JobId, StoredJob]) -> None:
@@ -360,6 +388,6 @@ def difference(answer: object, expected: object) -> str:
     return f"the real driver answers {answer}, the model {expected}"
 
 
-def machine_for(kind: Kind) -> type[SideBySide]:
+def machine_for(kind: Kind, machine: type[SideBySide] = SideBySide, **more: object) -> type[SideBySide]:
     """The machine that drives this kind of store."""
-    return type(f"SideBySide_{kind.name}", (SideBySide,), {"kind": kind})
+    return type(f"SideBySide_{kind.name}", (machine,), {"kind": kind, **more})

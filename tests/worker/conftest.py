@@ -16,12 +16,17 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[tree.Benc
         yield made
 
 
-STORE_BOUND: Final = frozenset({"alerts", "burst", "capacity", "drain", "locks", "once", "queues", "run"})
+STORE_BOUND: Final = {
+    "postgres": frozenset({"alerts", "burst", "capacity", "drain", "locks", "once", "queues", "run"}),
+    "cluster": frozenset({"burst", "once", "queues", "run"}),
+}
 """The files whose tests lean on what the store does: how it claims, wakes, settles, locks. The rest is the worker's."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    # All of them on PostgreSQL would take two minutes: there, the worker's own business is left to the soak.
+    # All of them would take some minutes: on these stores, the worker's own business is left to the soak.
     file = metafunc.definition.path.stem.removeprefix("test_")
-    postgres = "postgres" if file in STORE_BOUND else pytest.param("postgres", marks=pytest.mark.soak)
-    tree.on_every_store(metafunc, ("sqlite", "valkey", postgres))
+    others = [
+        store if file in bound else pytest.param(store, marks=pytest.mark.soak) for store, bound in STORE_BOUND.items()
+    ]
+    tree.on_every_store(metafunc, ("sqlite", "valkey", *others))

@@ -21,7 +21,7 @@ from conveyor import Conveyor
 from conveyor.payload import JobCall, JobPayload
 from conveyor.records import Counts, Filter, JobId, StoredJob
 from conveyor.worker.settings import QueueShare, WorkerSettings
-from tests import postgres, servers
+from tests import postgres, servers, topologies
 from tests.worker import jobs
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,7 @@ STORES: Final[dict[str, Callable[[Path], str]]] = {
     "sqlite": lambda directory: f"sqlite:///{directory}/jobs.db",
     "valkey": lambda _: servers.valkey().url(),
     "postgres": lambda _: postgres.clean_url(),
+    "cluster": lambda _: topologies.cluster().url(partitions=3),
 }
 """The stores that workers are tried on: the URL of a new one."""
 
@@ -214,7 +215,7 @@ def bench(directory: Path, store: str = "sqlite", url: str | None = None) -> Gen
         made.close()
 
 
-def on_every_store(metafunc: pytest.Metafunc, stores: Sequence[object] = tuple(STORES)) -> None:
+def on_every_store(metafunc: pytest.Metafunc, stores: Sequence[object]) -> None:
     """Run a test that takes a bench on each of these stores, or on those that its mark `stores` names."""
     if "bench" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("stores")
