@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -591,8 +592,8 @@ def test_the_history_of_a_newer_release_is_refused_and_that_of_none_is_made(benc
     bench.push()
     postgres_url = None if bench.history_url.startswith("sqlite") else postgres.server().url()
     if postgres_url is None:
-        with sqlite3.connect(bench.history_url.removeprefix("sqlite:///")) as connection:
-            connection.execute("UPDATE conveyor_history_schema SET version = 99")
+        with closing(sqlite3.connect(bench.history_url.removeprefix("sqlite:///"), isolation_level=None)) as file:
+            file.execute("UPDATE conveyor_history_schema SET version = 99")
     else:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute("UPDATE kept.history_schema SET version = 99")
