@@ -31,12 +31,12 @@ _SIZES: Final = {100: 20_000, 1 << 10: 20_000, 10 << 10: 8_000, 100 << 10: 1_000
 _DRAINED: Final = 10_000
 
 _PICTURES: Final = {
-    "backlog": ("Jobs that do nothing, one child", "jobs that wait", True),
-    "children": ("Jobs that do nothing, two cores for everything", "children", False),
-    "children-nap": ("Jobs that wait for 10 ms", "children", False),
-    "payload": ("Jobs that do nothing, one child", "bytes of arguments", True),
+    "backlog": ("Jobs that do nothing, one child", "jobs that wait", "x"),
+    "children": ("Jobs that do nothing, two cores for everything", "children", ""),
+    "children-nap": ("Jobs that wait for 10 ms", "children", ""),
+    "payload": ("Jobs that do nothing, one child", "bytes of arguments", "x"),
 }
-"""Of each curve: its title, what is varied, and whether that is drawn by its logarithm."""
+"""Of each curve: its title, what is varied, and the logarithmic axes."""
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ ENVIRONMENTS: Final = Path(os.environ.get("BENCH_ENVIRONMENTS", ROOT / ".bench")
 """Clones may share them. conveyor's own is always this clone's."""
 
 REDIS, SQLITE, POSTGRES = STORES = ("redis", "sqlite", "postgres")
+STORE_NAMES: Final = {REDIS: "Redis", SQLITE: "SQLite", POSTGRES: "PostgreSQL"}
 
 
 @dataclass(frozen=True)

@@ -19,34 +19,43 @@ def draw(tables: Iterable[Table], directory: Path = DIRECTORY) -> Iterator[Path]
         if table.question.name not in _DRAWN or not medians:
             continue
         path = directory / f"{table.question.name}-{table.store}.svg"
-        title = f"{table.title[0].upper()}{table.title[1:]}"
         match table.question.name:
             case "push" | "push_many":
-                plots.bars(
-                    path, title=title, unit="jobs/s", values={name: rates[""] for name, rates in medians.items()}
-                )
+                plots.bars(path, title=f"{table.title}\njobs a second", values=_best(table))
             case "drain" | "drain_async":
-                best = {name: max(rates.values()) for name, rates in medians.items()}
-                plots.bars(path, title=f"{title}, the better of 1 and 2 processes", unit="jobs/s", values=best)
+                title = f"{table.title}\njobs a second, the better of 1 and 2 processes"
+                plots.bars(path, title=title, values=_best(table))
             case "latency" | "latency_loaded":
                 plots.distributions(
                     path,
-                    title=f"{title}: share of the jobs within so many ms",
+                    title=f"{table.title}\nshare of the jobs that began within so many ms",
                     unit="ms",
                     series={name: _shares(percentiles) for name, percentiles in medians.items()},
                 )
             case _:
-                across = "jobs that wait" if table.question.name == "backlog" else "processes"
                 series = {
                     name: {_first_number(column): rate for column, rate in rates.items()}
-                    for name, rates in medians.items()
+                    for name, rates in sorted(medians.items(), key=lambda item: -max(item[1].values()))
                 }
-                logarithmic = table.question.name == "backlog"
-                plots.lines(path, title=title, across=across, up="jobs/s", series=series, logarithmic=logarithmic)
+                backlog = table.question.name == "backlog"
+                plots.lines(
+                    path,
+                    title=f"{table.title}\njobs a second; a grid line is ten times the one below",
+                    across="jobs that wait" if backlog else "processes",
+                    up="jobs/s",
+                    series=series,
+                    logarithmic="xy" if backlog else "y",
+                )
         yield path
 
 
 _DRAWN = frozenset({"push", "push_many", "drain", "drain_async", "latency", "latency_loaded", "backlog", "processes"})
+
+
+def _best(table: Table) -> dict[str, float | None]:
+    """The greatest of each library's medians; `None` for those that failed."""
+    best = {name: max(cell.medians.values(), default=None) for name, cell in table.cells.items()}
+    return {name: value for name, value in best.items() if value is not None or table.cells[name].failures}
 
 
 def _shares(percentiles: Mapping[str, float]) -> list[tuple[float, float]]:

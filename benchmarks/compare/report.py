@@ -5,9 +5,22 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from benchmarks.compare.libraries import STORE_NAMES
 from benchmarks.compare.questions import QUESTIONS, Answers, Question
+
+_HEAD: Final = """\
+# Comparison
+
+Written by `python -m benchmarks.compare --write`; [README](README.md) says what is measured, and how.
+
+The best comes first: by the greatest rate of its row, else by the first column, where less is better. Figures are
+the median of the rounds, in brackets their least and greatest. A library is not in the table of a question that it has
+no answer to: some have no bulk push, some run async jobs only. `failed` says how far one came that did not get through.
+Redis is Valkey without persistence here. `dramatiq_gevent` is Dramatiq with its gevent workers, `pgqueuer_1000` is
+PgQueuer in batches of 1,000.
+"""
 
 _TRIES = 2
 """After so many failures and no answer, there will be none."""
@@ -52,7 +65,8 @@ class Table:
 
     @property
     def title(self) -> str:
-        return f"{self.question.asks}{f', on {self.store}' if self.store else ''}"
+        asks = f"{self.question.asks[0].upper()}{self.question.asks[1:]}"
+        return f"{asks}, on {STORE_NAMES[self.store]}" if self.store else asks
 
     @property
     def columns(self) -> list[str]:
@@ -68,11 +82,13 @@ class Table:
         columns = self.columns
         if not columns:
             return [(name, ["; ".join(cell.failures) or "no such thing"]) for name, cell in self.cells.items()]
-        sign = -1 if self.question.more_is_better else 1
 
         def place(item: tuple[str, Cell]) -> tuple[bool, float]:
-            value = item[1].medians.get(columns[0])
-            return value is None, 0.0 if value is None else sign * value
+            medians = item[1].medians
+            if not medians:
+                return True, 0.0
+            # A rate counts by the best that a library can do, all else by what its question shows first.
+            return False, -max(medians.values()) if self.question.more_is_better else medians[columns[0]]
 
         rows: list[tuple[str, list[str]]] = []
         for name, cell in sorted(self.cells.items(), key=place):
@@ -113,8 +129,7 @@ def from_json(kept: Mapping[str, Any]) -> Table | None:
 
 def as_text(table: Table) -> str:
     """For a terminal."""
-    unit = f" ({table.question.unit})" if table.question.unit else ""
-    lines = [f"\n{table.title}{unit}: {', '.join(each or 'median' for each in table.columns)}"]
+    lines = [f"\n{table.title}{_unit(table)}: {', '.join(each or 'median' for each in table.columns)}"]
     width = max((len(name) for name in table.cells), default=0)
     lines += [f"  {name:{width}}  {'   '.join(values)}" for name, values in table.rows()]
     lines.append(f"  took {table.took:.0f} s; others used {table.others:.0%} of the machine")
@@ -123,31 +138,33 @@ def as_text(table: Table) -> str:
 
 def as_markdown(tables: Sequence[Table]) -> str:
     """The whole of COMPARISON.md."""
-    lines = [
-        "# Comparison",
-        "",
-        "Written by `python -m benchmarks.compare --write`; [README](README.md) says what is measured, and how.",
-        "",
-    ]
+    lines = [_HEAD]
     facts = _joined([table.machine for table in tables])
     lines += [f"- {name}: {words}" for name, words in facts.items()]
     versions = _joined([table.versions for table in tables])
     lines.append(f"- libraries: {', '.join(f'{name} {version}' for name, version in versions.items())}")
+    asked = ""
     for table in tables:
+        if table.question.name != asked:
+            asked = table.question.name
+            lines += ["", f"## {table.question.asks[0].upper()}{table.question.asks[1:]}{_unit(table)}"]
         lines += ["", *_section(table)]
     return "\n".join(lines) + "\n"
 
 
 def _section(table: Table) -> list[str]:
-    unit = f" ({table.question.unit})" if table.question.unit else ""
     columns = table.columns or ["answer"]
-    lines = [f"## {table.title[0].upper()}{table.title[1:]}{unit}", ""]
+    lines = [f"### {STORE_NAMES[table.store]}", ""] if table.store else []
     lines += [f"| library | {' | '.join(each or 'median' for each in columns)} |", f"| --- |{' --- |' * len(columns)}"]
     for name, values in table.rows():
         shown = f"**{name}**" if name == "conveyor" else name
         lines.append(f"| {shown} | {' | '.join(values + [''] * (len(columns) - len(values)))} |")
     often = f"{table.rounds} rounds" if table.rounds != 1 else "one round"
     return [*lines, "", f"{table.day}, {often}, {table.took:.0f} s; others used {table.others:.0%} of the machine."]
+
+
+def _unit(table: Table) -> str:
+    return f" ({table.question.unit})" if table.question.unit else ""
 
 
 def _joined(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -24,9 +24,6 @@ _STYLE: Final[Mapping[str, Any]] = {
     "axes.labelcolor": _INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlecolor": _INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
     "font.size": 10,
     "grid.alpha": 0.3,
     "grid.color": _INK,
@@ -45,18 +42,21 @@ _WIDTH: Final = 7.5
 """Inches."""
 
 
-def bars(path: Path, *, title: str, unit: str, values: Mapping[str, float]) -> None:
-    """One bar for each name, the greatest on top, each with its number."""
+def bars(path: Path, *, title: str, values: Mapping[str, float | None]) -> None:
+    """One bar for each name, the greatest on top, each with its number; `None` is shown as a failure."""
     with _style():
-        figure, axes = _canvas(0.9 + 0.3 * len(values))
-        names = sorted(values, key=lambda name: values[name])
-        drawn = axes.barh(names, [values[name] for name in names], color=[_colour(name, 6) for name in names])
-        axes.bar_label(drawn, [f"{values[name]:,.0f}" for name in names], padding=4, color=_INK)
-        axes.margins(x=0.12)
+        figure, axes = _canvas(0.8 + 0.3 * len(values))
+        names = sorted(values, key=lambda name: values[name] or 0.0)
+        drawn = axes.barh(
+            names, [values[name] or 0.0 for name in names], height=0.7, color=[_colour(name, 6) for name in names]
+        )
+        numbers = ["failed" if (value := values[name]) is None else f"{value:,.0f}" for name in names]
+        axes.bar_label(drawn, numbers, padding=4, color=_INK)
+        axes.margins(x=0.12, y=0.02)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(left=False)
-        axes.set_title(f"{title} ({unit})")
+        _head(figure, title)
         _save(figure, path)
 
 
@@ -67,27 +67,30 @@ def lines(
     across: str,
     up: str,
     series: Mapping[str, Mapping[float, float]],
-    logarithmic: bool = False,
+    logarithmic: str = "",
 ) -> None:
-    """One line for each name, through its points, from zero."""
+    """One line for each name, through its points. `logarithmic` names the axes that are so; other rates begin at 0."""
     with _style():
-        figure, axes = _canvas(3.6)
+        figure, axes = _canvas(max(3.6, 1.0 + 0.23 * len(series)))
         for index, (name, points) in enumerate(series.items()):
             steps = sorted(points)
             width, line = (2.5, "-") if name == OURS else (1.5, _LINES[index // len(_OTHERS) % len(_LINES)])
             axes.plot(
                 steps, [points[step] for step in steps], f"o{line}", label=name, color=_colour(name, index), lw=width
             )
-        if logarithmic:
+        if "x" in logarithmic:
             axes.set_xscale("log")
         else:
             axes.set_xticks(sorted({step for points in series.values() for step in points}))
-        axes.set_ylim(bottom=0)
+        if "y" in logarithmic:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel(across)
         axes.set_ylabel(up)
-        axes.set_title(title)
+        _head(figure, title)
         axes.grid(axis="y")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         _save(figure, path)
@@ -106,10 +109,15 @@ def distributions(path: Path, *, title: str, unit: str, series: Mapping[str, Seq
         axes.yaxis.set_major_formatter("{x:.0%}")
         axes.set_ylim(0, 1.02)
         axes.set_xlabel(unit)
-        axes.set_title(title)
+        _head(figure, title)
         axes.grid(axis="both")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         _save(figure, path)
+
+
+def _head(figure: Any, title: str) -> None:
+    # Over the figure, not over its axes: these begin where the longest name ends, and leave a title too little room.
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
 
 
 def _style() -> AbstractContextManager[None]:
