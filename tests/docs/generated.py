@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from conveyor.times import SECOND
 from tests import postgres
 from tests.docs import api
 from tests.docs.blocks import pages
+from tests.docs.pictures import GROUPS, pictures
 
 _REGION: Final = re.compile(r"(<!-- begin: (?P<name>[^>]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
@@ -175,6 +177,7 @@ DRAWN: Final[dict[str, Callable[[], str]]] = {
     "postgres schema": postgres_schema,
     "retention": retention,
     "work keys": work_keys,
+    **{f"{group} pictures": partial(pictures, group) for group in GROUPS},
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.docs.api import HOMES
 from tests.docs.blocks import ROOT, pages
 from tests.docs.generated import DRAWN, redrawn, regions, without_regions
+from tests.docs.pictures import DIRECTORY
 
 DRAWN_PAGES = [page for page in pages() if any(regions(page))]
 
@@ -42,3 +43,9 @@ def test_everything_that_can_be_drawn_is_drawn_once() -> None:
     shown = Counter(region for page in DRAWN_PAGES for region in regions(page) if not region.startswith("api "))
 
     assert shown == Counter(DRAWN.keys())
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+
+    assert [picture.name for picture in DIRECTORY.iterdir() if f"/{picture.name})" not in text] == []
