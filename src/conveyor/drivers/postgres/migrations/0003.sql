@@ -18,7 +18,8 @@ BEGIN
                coalesce((j ->> 6)::bigint, moment + (j ->> 7)::bigint) AS run_at,
                coalesce((j ->> 8)::bigint, moment + (j ->> 9)::bigint) AS expires_at,
                (j ->> 10)::integer AS max_crashes, (j ->> 14)::bigint AS lift
-          FROM json_array_elements(jobs) AS j
+          FROM (-- Each job is parsed once: of plain JSON, every ->> would read it again from its beginning.
+                SELECT value::jsonb AS j FROM json_array_elements(jobs) OFFSET 0) AS parsed
         OFFSET 0
     ), fresh AS (
         INSERT INTO job (id, queue, type, priority, payload, options, stage, due, score, pushed_at, expires_at, max_crashes)
