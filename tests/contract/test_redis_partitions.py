@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Generator
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from redis.crc import key_slot
 
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
@@ -256,4 +258,27 @@ def test_on_a_cluster_a_user_needs_little_more_than_on_one_server(clock: FakeClo
     assert not driver.wait(["a"], 0.01)
     assert len(every(driver)) == 2
     assert driver.diagnose()
+    driver.close()
+
+
+@pytest.mark.parametrize("store", ["cluster", "partitions"])
+def test_a_key_of_the_wrong_type_is_named_with_its_partition(store: str) -> None:
+    cluster = topologies.cluster()
+    url = cluster.url() if store == "cluster" else servers.valkey().url(partitions=1 + SPREAD)
+    prefix = url.rpartition("prefix=")[2].partition("&")[0]
+    driver = open_driver(url)
+    (at,) = partitions_of("a", 1)
+    key = f"{{{prefix}:{at}}}:running"
+    server = cluster.owner(key_slot(key.encode())) if store == "cluster" else servers.valkey()
+
+    with server.client() as client:
+        client.set(key, "a stranger's")
+        # So that there is a job in every partition that queue "a" has.
+        driver.push(jobs(50))
+        named = re.escape(f"{key} is a string, where conveyor keeps a hash; name another ?prefix=")
+        with pytest.raises(SchemaMismatch, match=named):
+            driver.held_by(["w"])
+        client.delete(key)
+
+    assert len(take(driver)) == 50
     driver.close()

@@ -18,7 +18,6 @@ from conveyor.drivers.redis.link import Link
 from conveyor.drivers.redis.route import Run
 from conveyor.drivers.redis.scripts import FLAGGED, PLAIN
 from conveyor.drivers.redis.settings import RedisSettings
-from conveyor.drivers.redis.translation import translate
 from conveyor.errors import StoreError, StoreUnavailable
 
 _PAUSE: Final = 0.02
@@ -83,7 +82,7 @@ class Cluster:
         if not isinstance(answer, Exception):
             return answer
         if not isinstance(answer, exceptions.NoScriptError) and not self._is_elsewhere(answer):
-            return answer if isinstance(answer, StoreError) else translate(answer, server.settings)
+            return answer if isinstance(answer, StoreError) else server.translated(answer)
         try:
             return self.run(run.name, run.key, *run.arguments)
         except StoreError as error:
@@ -103,7 +102,7 @@ class Cluster:
                 raise
             except (exceptions.RedisError, OSError) as error:
                 if not self._is_elsewhere(error) or time.monotonic() > deadline:
-                    raise translate(error, server.settings) from error
+                    raise server.translated(error) from error
             time.sleep(_PAUSE)
 
     def _is_elsewhere(self, error: Exception) -> bool:

@@ -52,7 +52,7 @@ class Connections:
         except exceptions.NoScriptError:
             return self.command("EVAL", script.text, 1, key, *arguments)
         except (exceptions.RedisError, OSError) as error:
-            raise self._translated(error) from error
+            raise self.translated(error) from error
 
     def run_all(self, runs: Sequence[Run]) -> list[Any]:
         answers = self.begin([("EVALSHA", self._scripts[run.name].sha, 1, run.key, *run.arguments) for run in runs])()
@@ -63,7 +63,7 @@ class Connections:
         if not isinstance(answer, Exception):
             return answer
         if not isinstance(answer, exceptions.NoScriptError):
-            return answer if isinstance(answer, StoreError) else self._translated(answer)
+            return answer if isinstance(answer, StoreError) else self.translated(answer)
         try:
             return self.run(run.name, run.key, *run.arguments)
         except StoreError as error:
@@ -73,14 +73,13 @@ class Connections:
         try:
             return self.ask(*words)
         except (exceptions.RedisError, OSError) as error:
-            raise self._translated(error) from error
+            raise self.translated(error) from error
 
-    def _translated(self, error: BaseException) -> StoreError:
+    def translated(self, error: BaseException) -> StoreError:
         """Our error for that; with the name of the key that is in the way, which the server does not tell."""
         ours = translate(error, self.settings)
-        if isinstance(ours, SchemaMismatch) and not self.settings.is_spread:
-            prefix = self.settings.prefix
-            found = misfit(self.command, lambda *keys: self.run("types", prefix, "", *keys), prefix)
+        if isinstance(ours, SchemaMismatch):
+            found = misfit(self.command, lambda commands: self.begin(commands)(), self.settings.beginning)
             if found:
                 return SchemaMismatch(
                     f"on {self.settings.server} {found}; name another ?prefix= in the store URL, or delete that key"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from conveyor.errors import StoreError
@@ -50,28 +51,32 @@ TYPES: Final[dict[str, str]] = {
 """What docs/reference/redis-keys.md says: by the name of the key, or by what it begins with."""
 
 _WORDS: Final = {"zset": "sorted set"}
+_PARTITION: Final = re.compile(r"^\d+\}:")
+"""What stands between a store's name and a key's where there are partitions."""
 _LONGEST: Final = 1.0
 """Seconds that the search may take: there may be millions of keys."""
 
 
-def misfit(command: Callable[..., Any], types: Callable[..., list[bytes]], prefix: str) -> str:
+def misfit(command: Callable[..., Any], many: Callable[[Sequence[Sequence[Any]]], list[Any]], beginning: str) -> str:
     """The first key found of a wrong type, in words; "" where none is found in time.
 
     Args:
         command: runs a command.
-        types: answers the type of each of these keys.
+        many: runs many commands, and answers in the place of what failed with the exception.
+        beginning: what the names of all keys begin with, up to a colon.
     """
     deadline = time.monotonic() + _LONGEST
     cursor: Any = 0
     try:
         while time.monotonic() < deadline:
-            cursor, keys = command("SCAN", cursor, "MATCH", f"{prefix}:*", "COUNT", 1000)
-            if keys:
-                for key, found in zip(keys, types(*keys), strict=True):
-                    name = key.decode("utf-8", "replace")
-                    wanted = _type_of(name.removeprefix(f"{prefix}:"))
-                    if wanted and found.decode() not in {wanted, "none"}:
-                        return f"{name} is {_a(found.decode())}, where conveyor keeps {_a(wanted)}"
+            cursor, keys = command("SCAN", cursor, "MATCH", f"{beginning}:*", "COUNT", 1000)
+            for key, found in zip(keys, many([("TYPE", key) for key in keys]), strict=True):
+                if isinstance(found, Exception):
+                    return ""
+                name = key.decode("utf-8", "replace")
+                wanted = _type_of(name.removeprefix(f"{beginning}:"))
+                if wanted and found.decode() not in {wanted, "none"}:
+                    return f"{name} is {_a(found.decode())}, where conveyor keeps {_a(wanted)}"
             if int(cursor) == 0:
                 break
     except StoreError:
@@ -81,7 +86,7 @@ def misfit(command: Callable[..., Any], types: Callable[..., list[bytes]], prefi
 
 
 def _type_of(name: str) -> str | None:
-    start, colon, _ = name.partition(":")
+    start, colon, _ = _PARTITION.sub("", name).partition(":")
     return TYPES.get(start + colon)
 
 

@@ -24,7 +24,7 @@ _WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
     ),
     "NUMBER": (
         SchemaMismatch,
-        "{prefix}:sequence on {server} is no number; somebody has changed it. Set it to one above all that it was",
+        "{sequence} on {server} is no number; somebody has changed it. Set it to one above all that it was",
     ),
     "NOPERM": (StoreError, "{server} refuses this user: {error}; give it that permission (see ACL SETUSER)"),
     "NOAUTH": (StoreUnavailable, "{server} asks for a password; put user and password into the store URL"),
@@ -52,6 +52,9 @@ _PERMISSION: Final = re.compile(
 def translate(error: BaseException, settings: RedisSettings) -> StoreError:
     """The ConveyorError for what the client raised."""
     words = {"server": settings.server, "prefix": settings.beginning, "error": _plain(error, settings)}
+    words["sequence"] = (
+        f"one of {settings.base(0)}:sequence and its like" if settings.is_spread else f"{settings.prefix}:sequence"
+    )
     if isinstance(error, exceptions.AuthenticationError):
         return StoreUnavailable(f"{settings.server} refuses the user or password of the store URL: {words['error']}")
     if isinstance(error, exceptions.TimeoutError):
