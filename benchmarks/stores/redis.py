@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gc
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +25,8 @@ from tests.servers import Server
 
 _PREFIX: Final = "conveyor"
 
+_TOOL: Final = shutil.which("redis-benchmark") or shutil.which("valkey-benchmark")
+
 _CONSUMER: Final = """
 import sys, time, redis
 server, heard = redis.Redis(port=int(sys.argv[1])), []
@@ -38,7 +42,7 @@ print(*heard, sep="\\n")
 class RedisStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
-    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
+    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost", "limits")
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),
@@ -103,8 +107,24 @@ class RedisStore:
 
         return sets
 
-    def bare(self, work: Work, prepare: Work = lambda: None) -> Callable[[], float]:
-        """The driver's own commands, each sent by redis-py."""
+    def tool_rate(self, *options: str) -> float | None:
+        """What `redis-benchmark` does a second with these options and this command; `None` where there is none."""
+        if _TOOL is None:
+            return None
+        command = [_TOOL, "-p", str(self._server.port), "--csv", *options]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        # A heading, then one line: the command, its rate, its latencies.
+        rate: str = list(csv.reader(said.strip().splitlines()))[-1][1]
+        self._client.flushdb()
+        return float(rate)
+
+    def load_script(self, text: str) -> str:
+        """Its hash."""
+        sha: bytes | str = self._client.script_load(text)
+        return sha.decode() if isinstance(sha, bytes) else sha
+
+    def bare(self, work: Work, prepare: Work = lambda: None, *, at_a_time: int = 1) -> Callable[[], float]:
+        """The driver's own commands, each sent by redis-py, or so many in one pipeline."""
         said: list[tuple[Any, ...]] = []
         ask = Link.ask
 
@@ -127,8 +147,15 @@ class RedisStore:
                     ask(*words)
                 gc.collect()
                 began = time.perf_counter()
-                for words in said[start:end]:
-                    ask(*words)
+                if at_a_time == 1:
+                    for words in said[start:end]:
+                        ask(*words)
+                else:
+                    for first in range(start, end, at_a_time):
+                        pipeline = client.pipeline(transaction=False)
+                        for words in said[first : min(first + at_a_time, end)]:
+                            pipeline.execute_command(*words)
+                        pipeline.execute()
                 seconds = time.perf_counter() - began
                 if (replayed := self._counters(url)) != counters:
                     raise AssertionError(f"the replay counts {replayed}, the recorded store {counters}")
