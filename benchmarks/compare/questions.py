@@ -189,7 +189,7 @@ _TOLD: Final = ("p50", "p95", "p99", "max")
 
 
 def _idle(library: Library, store_kind: str) -> Answers:
-    with _race(library, store_kind, kind=library.kinds[0]) as (race, store):
+    with _race(library, store_kind, kind=library.kinds[0], at_rest=True) as (race, store):
         meter = race.expect(2)
         with race.worker() as worker:
             _warm_up(race, worker, meter)
@@ -217,7 +217,7 @@ def _warm_up(race: Race, worker: Worker, meter: Meter) -> None:
 
 def _start(library: Library, store_kind: str) -> Answers:
     """From the start of a worker to its first job, which waits already."""
-    with _race(library, store_kind, kind=library.kinds[0]) as (race, _):
+    with _race(library, store_kind, kind=library.kinds[0], at_rest=True) as (race, _):
         meter = race.expect(1)
         race.call("ping", count=1)
         began = time.time_ns()
@@ -259,10 +259,10 @@ def _import(library: Library, _store_kind: str) -> Answers:
 
 @contextlib.contextmanager
 def _race(
-    library: Library, store_kind: str, *, kind: str, size: int = 100, pause: float = 0.0
+    library: Library, store_kind: str, *, kind: str, size: int = 100, pause: float = 0.0, at_rest: bool = False
 ) -> Generator[tuple[Race, Store]]:
     with new_store(store_kind) as store:
-        race = Race(library, store.url, store.directory, kind=kind, size=size, pause=pause)
+        race = Race(library, store.url, store.directory, kind=kind, size=size, pause=pause, at_rest=at_rest)
         race.call("prepare")
         yield race, store
 

@@ -68,6 +68,7 @@ class Race:
         kind: "sync" or "async".
         pause: seconds that a job takes.
         size: bytes of the text that each job carries.
+        at_rest: what is asked is what having a worker costs, not how fast it is.
     """
 
     library: Library
@@ -76,6 +77,7 @@ class Race:
     kind: str = "sync"
     pause: float = 0.0
     size: int = 100
+    at_rest: bool = False
     meter: Meter | None = field(default=None, init=False)
 
     def expect(self, count: int) -> Meter:
@@ -131,6 +133,7 @@ class Race:
             "BENCH_STORE": self.url,
             "BENCH_KIND": self.kind,
             "BENCH_PAUSE": str(self.pause),
+            "BENCH_AT_REST": "yes" if self.at_rest else "",
             "BENCH_METER": str(self.meter.path if self.meter is not None else ""),
             "PYTHONPATH": str(ROOT / "benchmarks"),
             "PATH": f"{self.library.programs}:{os.environ['PATH']}",

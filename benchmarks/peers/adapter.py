@@ -12,6 +12,9 @@ STORE = os.environ.get("BENCH_STORE", "")
 IS_ASYNC = os.environ.get("BENCH_KIND") == "async"
 """Whether the jobs pushed are `async def`."""
 
+IS_AT_REST = bool(os.environ.get("BENCH_AT_REST"))
+"""Whether what is asked is what having a worker costs: settings for throughput are out of place then."""
+
 Arguments = Sequence[tuple[int, str]]
 
 

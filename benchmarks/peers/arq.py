@@ -1,4 +1,4 @@
-"""arq: async jobs only, one process a command. Its default would wait half a second between two looks."""
+"""arq: async jobs only, one process a command. A worker at rest keeps its default: half a second between two looks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from arq import ArqRedis, create_pool
 from arq.connections import RedisSettings
 
 from peers import loop
-from peers.adapter import STORE, Adapter
+from peers.adapter import IS_AT_REST, STORE, Adapter
 from peers.work import awork
 
 pools: list[ArqRedis] = []
@@ -25,7 +25,7 @@ class WorkerSettings:
     functions = (job,)
     redis_settings = RedisSettings.from_dsn(STORE or "redis://localhost")
     max_jobs = 100
-    poll_delay = 0.01
+    poll_delay = 0.5 if IS_AT_REST else 0.01
 
 
 async def apush(number: int, text: str) -> None:

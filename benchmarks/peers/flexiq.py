@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flexiq import Queue
 
-from peers.adapter import IS_ASYNC, STORE, Adapter, Arguments
+from peers.adapter import IS_ASYNC, IS_AT_REST, STORE, Adapter, Arguments
 from peers.work import awork, work
 
 # By default it claims a job every 50 ms, on Redis eight, and there hardly runs what waits when a worker starts.
-PACE = {"scheduler_poll_interval_ms": 1, "scheduler_batch_size": 500, "push_dispatch": False}
+# A worker at rest would only pay for looking more often.
+FAST = {"scheduler_poll_interval_ms": 1, "scheduler_batch_size": 500, "push_dispatch": False}
+PACE = {} if IS_AT_REST else FAST
 
 if STORE.startswith("sqlite:"):
     queue = Queue(db_path=STORE.removeprefix("sqlite:///"), **PACE)
