@@ -22,14 +22,15 @@ def test_a_share_that_lost_more_than_the_noise_is_named() -> None:
 
 def test_pictures_name_what_they_show_and_are_the_same_each_time(tmp_path: Path) -> None:
     for directory in ("one", "two"):
-        plots.bars(tmp_path / directory / "bars.svg", title="Drain", unit="jobs/s", values={"conveyor": 36_000, "x": 9})
+        values = {"conveyor": 36_000, "x": 9, "y": None}
+        plots.bars(tmp_path / directory / "bars.svg", title="Drain, jobs/s", values=values)
         plots.lines(
             tmp_path / directory / "lines.svg",
             title="Backlog",
             across="jobs that wait",
             up="jobs/s",
             series={"conveyor": {10: 1, 1_000_000: 2}, "x": {10: 1}},
-            logarithmic=True,
+            logarithmic="x",
         )
         series = {"conveyor": [(0.5, 0.8), (1.0, 2.0)], "x": [(0.5, 3.0), (1.0, 9.0)]}
         plots.distributions(tmp_path / directory / "shares.svg", title="Pick-up", unit="ms", series=series)
@@ -39,7 +40,9 @@ def test_pictures_name_what_they_show_and_are_the_same_each_time(tmp_path: Path)
         words = {text.strip() for text in ET.fromstring(drawn).itertext()}
         assert {"conveyor", "x"} <= words
         assert drawn == (tmp_path / "two" / name).read_text("utf-8")
-    assert "36,000" in (tmp_path / "one" / "bars.svg").read_text("utf-8")
+    bars = (tmp_path / "one" / "bars.svg").read_text("utf-8")
+    assert "36,000" in bars
+    assert "failed" in bars
 
 
 def _table(question: str, store: str, rate: float, **about: str) -> Table:
