@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar, TypeVar
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from conveyor.drivers.base import Driver
@@ -261,8 +262,12 @@ class SideBySide(RuleBasedStateMachine):
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @precondition(lambda self: self.some_are_dead)
-    @rule(where=filters, edits=st.none() | edits, limit=limits)
-    def redrive(self, where: Filter, edits: Edits | None, limit: int | None) -> None:
+    @rule(where=filters, edits=st.none() | edits, limit=limits, own=st.booleans())
+    def redrive(self, where: Filter, edits: Edits | None, limit: int | None, own: bool) -> None:
+        if edits is not None and own:
+            # Every second job gets a payload of its own, if it is among the dead letters.
+            payloads = {job.id: f'{{"n":"own {place}"}}' for place, job in enumerate(self.pushed) if place % 2}
+            edits = msgspec.structs.replace(edits, payloads=payloads)
         meant = self.meant(where, edits)
         self.both(lambda driver: driver.redrive(meant, edits=edits, limit=limit))
 
