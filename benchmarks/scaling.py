@@ -42,6 +42,7 @@ _PICTURES: Final = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("--store", action="append", choices=STORES, help="measure on this one; may be given again")
+    parser.add_argument("--curve", action="append", choices=_PICTURES, help="only this one; may be given again")
     parser.add_argument("--most", type=int, default=1_000_000, metavar="JOBS", help="the greatest backlog; 1,000,000")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
@@ -57,13 +58,15 @@ def main() -> int:
         }
         load = machine.OthersLoad()
         measured: dict[str, Any] = {}
-        for what, measure in curves.items():
-            curve = measure()
+        for what in given.curve or curves:
+            curve = curves[what]()
             measured[what] = {f"{step:g}": round(rate) for step, rate in curve.items()}
             print(
                 f"{name}, {what}: " + ", ".join(f"{step:,.0f}: {rate:,.0f}" for step, rate in curve.items()), flush=True
             )
-        figures[name] = {**machine.describe(), "store": store.version(), "others": round(load.share(), 2), **measured}
+        kept = {what: curve for what, curve in figures.get(name, {}).items() if what in curves}
+        described = {**machine.describe(), "store": store.version(), "others": round(load.share(), 2)}
+        figures[name] = {**described, **kept, **measured}
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     _draw(figures)
     return 0
