@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 from tests import pgbouncer, postgres, servers
@@ -8,6 +10,12 @@ from tests import pgbouncer, postgres, servers
 # CI repeats the same examples, comes from the profile Hypothesis has chosen.
 settings.register_profile("conveyor", settings(deadline=None))
 settings.load_profile("conveyor")
+
+
+def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in `nohup make test &`. Programs inherit what is ignored, not what is handled: tests interrupt theirs.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def pytest_report_header() -> str:
