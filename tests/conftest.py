@@ -15,7 +15,11 @@ settings.load_profile("conveyor")
 def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As in `nohup make test &`. Programs inherit what is ignored, not what is handled: tests interrupt theirs.
-        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGINT, _pass_over)
+
+
+def _pass_over(number: int, frame: object) -> None:
+    pass
 
 
 def pytest_report_header() -> str:
