@@ -18,6 +18,7 @@ from benchmarks.compare.plots import draw
 from benchmarks.compare.questions import QUESTIONS, Question
 from benchmarks.compare.race import Failed
 from benchmarks.compare.report import Cell, Table, as_markdown, as_text
+from benchmarks.compare.stores import version
 from benchmarks.kit import machine
 
 RESULTS = Path(__file__).parents[1] / "COMPARISON.md"
@@ -81,9 +82,10 @@ def _of(libraries: Sequence[Library], store: str) -> list[Library]:
 
 
 def _keep(kept: Kept, table: Table) -> None:
-    """Keep a table of everybody: a part would take the place of the whole."""
+    """Keep a table of everybody; what only some were asked goes into the table that is there."""
+    table = kept.with_others(table)
     if missing := [each.name for each in _of(LIBRARIES, table.store) if each.name not in table.cells]:
-        print(f"  not kept, since these did not take part: {', '.join(missing)}", flush=True)
+        print(f"  not kept, since these never took part: {', '.join(missing)}", flush=True)
         return
     kept.replace(table)
 
@@ -131,7 +133,7 @@ def _ask(question: Question, store: str, libraries: list[Library], rounds: int) 
         load.share(),
         time.monotonic() - began,
         f"{datetime.now(UTC):%Y-%m-%d}",
-        machine.describe(),
+        {**machine.describe(), **({"store": version(store)} if store else {})},
         {library.name: library.version for library in libraries},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.compare.libraries import STORES
@@ -25,6 +26,19 @@ class Kept:
         order = [each.name for each in QUESTIONS]
         tables = [each for each in found if each is not None]
         return sorted(tables, key=lambda table: (order.index(table.question.name), (*STORES, "").index(table.store)))
+
+    def with_others(self, table: Table) -> Table:
+        """This table, and in it the kept answers of libraries that were not asked this time."""
+        older = next((each for each in self.tables() if _place(each) == _place(table)), None)
+        if older is None or older.cells.keys() <= table.cells.keys():
+            return table
+        return replace(
+            table,
+            cells={**older.cells, **table.cells},
+            versions={**older.versions, **table.versions},
+            others=max(older.others, table.others),
+            took=older.took + table.took,
+        )
 
     def replace(self, table: Table) -> None:
         """Put this one where the older one of its question and store is, and leave all others."""

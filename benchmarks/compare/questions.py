@@ -231,7 +231,7 @@ def _start(library: Library, store_kind: str) -> Answers:
 
 def _bytes(library: Library, store_kind: str) -> Answers:
     count = 20_000
-    with _race(library, store_kind, kind=library.kinds[0]) as (race, store):
+    with _race(library, store_kind, kind=library.kinds[0], at_rest=True) as (race, store):
         race.call("push", count=1)
         before = store.used()
         pushed = _fill(race, count)

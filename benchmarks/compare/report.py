@@ -160,7 +160,12 @@ def _section(table: Table) -> list[str]:
         shown = f"**{name}**" if name == "conveyor" else name
         lines.append(f"| {shown} | {' | '.join(values + [''] * (len(columns) - len(values)))} |")
     often = f"{table.rounds} rounds" if table.rounds != 1 else "one round"
-    return [*lines, "", f"{table.day}, {often}, {table.took:.0f} s; others used {table.others:.0%} of the machine."]
+    where = f"{table.machine['store']}; " if "store" in table.machine else ""
+    return [
+        *lines,
+        "",
+        f"{where}{table.day}, {often}, {table.took:.0f} s; others used {table.others:.0%} of the machine.",
+    ]
 
 
 def _unit(table: Table) -> str:

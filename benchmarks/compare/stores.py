@@ -45,6 +45,16 @@ def new_store(kind: str) -> Generator[Store]:
             yield _postgres(path)
 
 
+def version(kind: str) -> str:
+    """What holds the jobs, by name and release."""
+    if kind == SQLITE:
+        return f"SQLite {sqlite3.sqlite_version}"
+    if kind == REDIS:
+        told = _redis_server().client().info("server")
+        return f"Valkey {told['valkey_version']}"
+    return f"PostgreSQL {_postgres_server().execute('SHOW server_version')[0][0]}"
+
+
 def _file_bytes(directory: Path) -> int:
     """The pages of all databases there, what is still in the log included."""
     total = 0
