@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from functools import partial
@@ -120,6 +121,24 @@ def test_a_worker_started_again_under_its_name_does_not_take_its_predecessors_cl
     (job,) = bench.ended(id)
     assert (job.status, job.crashes) == (JobStatus.COMPLETED, 1)
     assert second.stop() == 0
+
+
+def test_what_the_store_claims_for_a_child_that_is_already_dead_goes_back_at_once_and_uncounted(bench: Bench) -> None:
+    """As a server does that works at the request while the child dies."""
+    (running,) = bench.push(jobs.note_slow.call(bench.path, "a", 0.5))
+    tree = bench.worker(lease=60.0)
+    wait_until(lambda: bench.notes)
+    os.kill(tree.children[0], signal.SIGKILL)
+    found = wait_until(lambda: re.search(r"child (\S+) is lost", tree.said))
+    wait_until(lambda: bench.get(running).crashes == 1)
+    late = bench.app.prepare(jobs.add.call(1, 1), queue="elsewhere")
+    bench.app.driver.push([late])
+
+    assert bench.app.driver.claim(["elsewhere"], limit=1, lease=60.0, worker=found[1])
+
+    wait_until(lambda: bench.get(late.id).status is JobStatus.PENDING, 5.0)
+    assert (bench.get(late.id).crashes, bench.get(late.id).errors) == (0, ())
+    assert tree.stop() == 0
 
 
 @pytest.mark.stores("sqlite")

@@ -41,7 +41,8 @@ def note_process(path: str) -> None:
     note(path, str(os.getpid()))
 
 
-@app.job("note.slow", queue="slow")
+# A test may kill its process again and again.
+@app.job("note.slow", queue="slow", max_crashes=10)
 def note_slow(path: str, text: str, seconds: float) -> None:
     note(path, f"begin {text}")
     time.sleep(seconds)

@@ -6,6 +6,7 @@ Apart from the thread that watches the children, so that a store that does not a
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -35,6 +36,9 @@ BEAT_IDLE: Final = 8.0
 
 FIRST_LOOK: Final = 5.0
 """Seconds after its start until a worker looks how deep the queues are; one that is gone by then need not."""
+
+FIRST_VISIT: Final = 0.1
+"""Seconds after its burial until the claims of a dead child are looked for again; each further pause is twice as long."""
 
 logger: Final = logging.getLogger("conveyor.worker")
 
@@ -79,10 +83,12 @@ class Upkeep:
         self._teller = teller_of(hooks)
         self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=self._settled)
         self._aftermaths: deque[Aftermath] = deque()
+        self._buried: deque[tuple[float, Aftermath]] = deque()
+        self._visit_pause = FIRST_VISIT
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._store = Patience("reach the store", self._wake)
-        self._due = {self._extend: 0.0, self._beat: 0.0, self._tend: 0.0}
+        self._due = {self._extend: 0.0, self._beat: 0.0, self._visit: math.inf, self._tend: 0.0}
         self._due[self._look] = time.monotonic() + FIRST_LOOK
         if schedule is not None:
             self._due[schedule] = 0.0
@@ -131,8 +137,8 @@ class Upkeep:
             StoreError: the store does not answer; what was due still is.
         """
         while self._aftermaths:
-            self._bury(self._aftermaths[0])
-            self._aftermaths.popleft()
+            self._settle_for(self._aftermaths[0])
+            self._bury(self._aftermaths.popleft())
         if self._has_news:
             self._due[self._beat] = 0.0
         # In this order: leases are extended before others' are found to have lapsed.
@@ -174,7 +180,7 @@ class Upkeep:
         self._tending.spare(self._lease / 3)
         self._due[self._extend] = 0.0
 
-    def _bury(self, aftermath: Aftermath) -> None:
+    def _settle_for(self, aftermath: Aftermath) -> None:
         if self._has_locks:
             locks.release_all(self._driver, aftermath.child)
         claims = self._driver.held_by([aftermath.child])
@@ -186,6 +192,25 @@ class Upkeep:
                 self._settled(outcome)
                 if outcome.failure is not None:
                     self._on_lost()
+
+    def _bury(self, aftermath: Aftermath) -> None:
+        """It is settled for; what its child asked for as it died may yet be done for it."""
+        now = time.monotonic()
+        self._buried.append((now + self._lease, aftermath))
+        self._visit_pause = FIRST_VISIT
+        self._due[self._visit] = now + FIRST_VISIT
+
+    def _visit(self) -> float:
+        """Hand back what the store has claimed for dead children since: nobody knows of it, and it never ran.
+
+        A server finishes what it was sent, though the connection be gone. After a lease nothing is as late as that.
+        """
+        for _, aftermath in self._buried:
+            self._settle_for(aftermath)
+        while self._buried and self._buried[0][0] <= time.monotonic():
+            self._buried.popleft()
+        self._visit_pause = min(2 * self._visit_pause, self._lease / 3)
+        return self._visit_pause if self._buried else math.inf
 
     def _settled(self, outcome: Outcome) -> None:
         events.settled(outcome)
