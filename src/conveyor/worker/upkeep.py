@@ -38,7 +38,7 @@ FIRST_LOOK: Final = 5.0
 """Seconds after its start until a worker looks how deep the queues are; one that is gone by then need not."""
 
 FIRST_VISIT: Final = 0.1
-"""Seconds after its burial until the claims of a dead child are looked for again; each further pause is twice as long."""
+"""Seconds after its burial until the claims of a dead child are looked for again; each pause doubles."""
 
 logger: Final = logging.getLogger("conveyor.worker")
 
