@@ -193,8 +193,8 @@ class Jobs(Part):
             for o in outcomes
         ):
             # fmt: off
-            ended = [(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority, o.started_at, o.result, o.memory)
-                     for o in outcomes]
+            ended = [(o.claim.id, o.claim.attempt, o.claim.queue, o.claim.priority, o.started_at, o.result,
+                      o.memory and to_json(o.memory)) for o in outcomes]
             # fmt: on
             return "complete", {"outcomes": to_json(ended), "now": now}
         follow_ups = [
@@ -213,7 +213,7 @@ class Jobs(Part):
         return [claim.id, claim.attempt, claim.queue, claim.priority, outcome.status, outcome.failures, outcome.crashes,
                 None if outcome.delay is None else micros(outcome.delay), self._aging.offsets[claim.priority],
                 outcome.started_at, outcome.result, _kept(outcome.failure), outcome.reason, _text(outcome.note),
-                outcome.held, outcome.memory]
+                outcome.held, outcome.memory and to_json(outcome.memory)]
         # fmt: on
 
     def cancel(self, ids: Sequence[JobId]) -> list[CancelAnswer]:
@@ -245,10 +245,15 @@ def _text(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
-def _kept(failure: Failure | None) -> Failure | None:
-    """A failure as the server can keep and search it."""
-    if failure is None or b"\\u0000" not in msgspec.json.encode(failure):
-        return failure
-    return msgspec.structs.replace(
-        failure, **{name: _text(getattr(failure, name)) for name in ("error_type", "message", "traceback", "worker")}
+def _kept(failure: Failure | None) -> str | None:
+    """A failure as the server can keep and search it: as JSON."""
+    if failure is None:
+        return None
+    if "\\u0000" not in (text := to_json(failure)):
+        return text
+    return to_json(
+        msgspec.structs.replace(
+            failure,
+            **{name: _text(getattr(failure, name)) for name in ("error_type", "message", "traceback", "worker")},
+        )
     )

@@ -94,13 +94,13 @@ CREATE FUNCTION push_each(jobs json, moment bigint, woken text[] DEFAULT '{}') R
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    j json; id_of_it uuid; other uuid; key text; in_queue text; its_stage smallint; ready_at bigint;
+    j jsonb; id_of_it uuid; other uuid; key text; in_queue text; its_stage smallint; ready_at bigint;
     holder job;
     answers uuid[] := '{}'; queues text[] := '{}'; priorities smallint[] := '{}'; stages smallint[] := '{}';
     rung text[] := woken; some_ready boolean := woken <> '{}';
 BEGIN
     moment := coalesce(moment, clock());
-    FOR j IN SELECT value FROM json_array_elements(jobs) LOOP
+    FOR j IN SELECT value::jsonb FROM json_array_elements(jobs) LOOP
         id_of_it := (j ->> 0)::uuid; in_queue := j ->> 1; key := j ->> 11;
         ready_at := greatest(coalesce((j ->> 6)::bigint, moment + (j ->> 7)::bigint), moment);
         its_stage := CASE WHEN ready_at = moment THEN 1 ELSE 0 END;
@@ -184,12 +184,12 @@ END
 $$;
 
 -- Whether a job with the key is in the way of the new one, by the rule that the new one brings.
-CREATE FUNCTION counts_for(j json, attempt integer, pushed_at bigint, moment bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION counts_for(j jsonb, attempt integer, pushed_at bigint, moment bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT NOT (j ->> 15 = 'start' AND attempt > 0) AND coalesce(moment < pushed_at + (j ->> 16)::bigint, true)
 $$;
 
 -- Let a waiting job become what was pushed in its stead; false when it no longer waits.
-CREATE FUNCTION replace_waiting(j json, holder uuid, its_stage smallint, ready_at bigint, moment bigint) RETURNS boolean
+CREATE FUNCTION replace_waiting(j jsonb, holder uuid, its_stage smallint, ready_at bigint, moment bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$

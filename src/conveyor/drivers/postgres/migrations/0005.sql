@@ -6,7 +6,7 @@
 -- the square of its length. The other migrations' lists of ids are there for the same reason.
 
 -- The most frequent end, in the shortest way: runs that returned, each as a JSON array: id, attempt, queue, priority, started_at,
--- result, memory. Answers the positions (from 1) of those that still held their job.
+-- result, memory (JSON in a text). Answers the positions (from 1) of those that still held their job. (Each is parsed once, as in 0003.)
 CREATE FUNCTION complete(outcomes json, moment bigint) RETURNS SETOF bigint LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off AS $$
@@ -17,7 +17,7 @@ BEGIN
     WITH given AS (
         SELECT (o ->> 0)::uuid AS id, (o ->> 1)::integer AS attempt, o ->> 2 AS queue, (o ->> 3)::smallint AS priority,
                (o ->> 4)::bigint AS began, o ->> 5 AS result, o ->> 6 AS memory, n
-          FROM json_array_elements(outcomes) WITH ORDINALITY AS t (o, n)
+          FROM (SELECT value::jsonb AS o, ordinality AS n FROM json_array_elements(outcomes) WITH ORDINALITY OFFSET 0) AS parsed
         OFFSET 0
     ), gone AS (
         DELETE FROM job USING given
@@ -41,8 +41,9 @@ END
 $$;
 
 -- Any outcomes, each as a JSON array: id, attempt, queue, priority, status, failures, crashes, delay (null: the old place), what
--- the level adds to the score, started_at, result, failure, reason, note, whether it is held, memory. `follow_ups`: arrays of the
--- outcome's position (from 1) and a job as `push` takes it. Answers the positions of those that still held their job.
+-- the level adds to the score, started_at, result, failure (JSON in a text), reason, note, whether it is held, memory (likewise).
+-- `follow_ups`: arrays of the outcome's position (from 1) and a job as `push` takes it. Answers the positions of those that still
+-- held their job.
 CREATE FUNCTION settle(outcomes json, follow_ups json, moment bigint) RETURNS SETOF bigint LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off AS $$
@@ -56,7 +57,7 @@ BEGIN
                o ->> 4 AS status, (o ->> 5)::integer AS failures, (o ->> 6)::integer AS crashes,
                moment + (o ->> 7)::bigint AS due, (o ->> 8)::bigint AS lift, (o ->> 9)::bigint AS began, o ->> 10 AS result,
                o ->> 11 AS failure, o ->> 12 AS reason, o ->> 13 AS note, (o ->> 14)::boolean AS held, o ->> 15 AS memory, n
-          FROM json_array_elements(outcomes) WITH ORDINALITY AS t (o, n)
+          FROM (SELECT value::jsonb AS o, ordinality AS n FROM json_array_elements(outcomes) WITH ORDINALITY OFFSET 0) AS parsed
         OFFSET 0
     ), holding AS MATERIALIZED (
         SELECT given.*,
