@@ -1,8 +1,9 @@
 -- lapsed.lua: claims whose lease is over, the longest first. What cannot be read of them is set apart.
 -- in:  now; limit
 -- out: ids, joined, and MessagePack of claims, with names
-local now = moment()
 local ids, claims, kinds = {}, {}, {queues = {}, types = {}}
+if call('EXISTS', B .. ':leases') == 0 then return claims_and_names(ids, claims, kinds) end
+local now = moment()
 for _, member in ipairs(call('ZRANGEBYSCORE', B .. ':leases', '-inf', int(now), 'LIMIT', 0, ARGV[2])) do
     local id = id_of(member)
     local record, running = load(id), call('HGET', B .. ':running', id)
