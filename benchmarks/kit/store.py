@@ -26,6 +26,7 @@ EVERYWHERE: Final = (
     "async_jobs",
     "latency",
     "push_beside",
+    "limits",
     "retry",
     "costs",
     "idle",

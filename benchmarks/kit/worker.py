@@ -37,7 +37,7 @@ class Worker:
         spent = [process.cpu_times() for process in self.tree[0 if supervisor else 1 :]]
         return sum(times.user + times.system for times in spent)
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
+    def until(self, condition: Callable[[], bool], what: str, *, every: float = 0.05) -> None:
         """Wait for it. Looks rarely: looking costs processor time that the worker could use.
 
         Raises:
@@ -49,7 +49,7 @@ class Worker:
                 raise RuntimeError(f"the worker ended with {self._process.returncode} before {what}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not {what} after {_DEADLINE:g} s")
-            time.sleep(0.05)
+            time.sleep(every)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ print(*heard, sep="\\n")
 class RedisStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
-    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost", "limits")
+    scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),

@@ -60,14 +60,17 @@ class Tape:
             raise AssertionError(f"the replay counts {counters}, the recorded store {self._counters}")
         return seconds
 
-    def _record(self, path: Path, **settings: Any) -> sqlite3.Connection:
+    def _record(
+        self, path: Path, *, factory: type[sqlite3.Connection] = sqlite3.Connection, **settings: Any
+    ) -> sqlite3.Connection:
+        # The driver's own class is left out of the replay, as all that is ours.
         number = len(self._settings)
         self._settings.append(settings)
         steps = self._steps
 
-        class Recorder(sqlite3.Connection):
+        class Recorder(factory):  # type: ignore[misc, valid-type] # whichever the driver asks for
             def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-                cursor = super().execute(sql, parameters)
+                cursor: sqlite3.Cursor = super().execute(sql, parameters)
                 steps.append((number, sql, parameters, cursor.description is not None))
                 return cursor
 
@@ -77,7 +80,8 @@ class Tape:
                 # Ending a `with` ends its transaction, without a word to `execute`.
                 if self.in_transaction:
                     steps.append((number, "COMMIT" if kind is None else "ROLLBACK", (), False))
-                return super().__exit__(kind, error, traceback)
+                super().__exit__(kind, error, traceback)
+                return False
 
         return _connect(path, factory=Recorder, **settings)
 

@@ -11,6 +11,8 @@ from benchmarks.compare.questions import QUESTIONS
 from benchmarks.compare.report import Cell, Table, as_markdown
 from benchmarks.guard import fallen
 from benchmarks.kit import plots
+from benchmarks.kit.store import claim_and_settle, push_noops
+from benchmarks.stores.sqlite import SqliteStore
 
 
 def test_a_share_that_lost_more_than_the_noise_is_named() -> None:
@@ -18,6 +20,12 @@ def test_a_share_that_lost_more_than_the_noise_is_named() -> None:
 
     assert fallen(before, {"push": 0.60, "drain": 0.45, "new": 0.1}) == ["push"]
     assert fallen(before, {"push": 0.69, "drain": 0.99}) == []
+
+
+def test_a_bare_loop_does_what_the_driver_did() -> None:
+    loop = SqliteStore().bare(claim_and_settle, lambda: push_noops(3))
+
+    assert loop() > 0  # it compares what both have counted
 
 
 def test_pictures_name_what_they_show_and_are_the_same_each_time(tmp_path: Path) -> None:
