@@ -7,6 +7,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -20,7 +21,9 @@ from conveyor.records import Claim, ClaimKey, Filter, Outcome
 from conveyor.retention import Retention
 from conveyor.unique import OnConflict
 from tests import postgres
-from tests.contract.stores import a_failure, a_job, is_kept, jobs, take
+from tests.contract.stores import FakeClock, a_failure, a_job, is_kept, jobs, take
+
+DAY: Final = 86_400.0
 
 
 def test_a_url_is_shown_without_its_password_and_an_unreachable_server_named_without_it() -> None:
@@ -82,6 +85,25 @@ def test_a_user_without_the_right_to_create_the_schema_is_told_what_to_grant() -
 
     with pytest.raises(StoreError, match="GRANT CREATE ON DATABASE postgres TO nobody_much"):
         open_driver(server.url(schema="theirs").replace("postgres@", "nobody_much@"))
+
+
+def test_a_day_of_history_goes_as_a_table() -> None:
+    server = postgres.server()
+    clock = FakeClock()
+    days = "SELECT DISTINCT tableoid::regclass::text FROM tested.history"
+    with closing(open_driver(postgres.clean_url(), clock=clock, retention=Retention(finished_age=4 * DAY))) as driver:
+        driver.tend()
+        driver.push(jobs(STEP + 1))
+        for _ in range(2):
+            driver.settle([after_success(claim, None) for claim in take(driver, limit=STEP)])
+        ((day,),) = server.execute(days)
+        assert day.startswith("tested.history_20")
+
+        clock.step(6 * DAY)
+
+        # More than a step may delete: its rows were not looked at one by one.
+        assert driver.tend().pruned == STEP + 1
+        assert server.execute("SELECT to_regclass(%s)", (day,)) == [(None,)]
 
 
 def test_sessions_that_the_server_has_ended_are_replaced() -> None:
