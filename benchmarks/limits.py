@@ -84,7 +84,7 @@ def _tool(store: RedisStore, requests: int) -> dict[tuple[str, str], _Rate]:
 def _against(ours: Sequence[float], bare: Sequence[float], *, what: str, limit: str) -> Iterable[Figure]:
     shares = tuple(one / other for one, other in zip(ours, bare, strict=True))
     yield Figure(what=f"{what}: {limit}", unit="a second", rounds=tuple(bare))
-    yield Figure(what=f"{what}, share of that", unit="", rounds=shares)
+    yield Figure(what=f"{what}, share of {limit}", unit="", rounds=shares)
 
 
 def _per_second(count: int, loop: Callable[[], float]) -> _Rate:

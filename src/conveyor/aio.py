@@ -6,14 +6,16 @@ asyncio and concurrent.futures are imported when the first coroutine asks for th
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeVar
 
 from conveyor.drivers.base import Driver
 from conveyor.records import JobId, NewJob
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future, ThreadPoolExecutor
 
 P = ParamSpec("P")
@@ -57,6 +59,13 @@ class Threads:
             pool.shutdown(wait=True)
 
 
+class _Waiting(NamedTuple):
+    """One caller's jobs, and where it waits for their ids."""
+
+    jobs: Sequence[NewJob]
+    future: asyncio.Future[list[JobId]]
+
+
 class AsyncBridge(Threads):
     """One application's hop from event loops to threads.
 
@@ -67,7 +76,7 @@ class AsyncBridge(Threads):
     def __init__(self, driver: Callable[[], Driver]) -> None:
         super().__init__()
         self._driver: Final = driver
-        self._waiting: list[tuple[Sequence[NewJob], Future[list[JobId]]]] = []
+        self._waiting: list[_Waiting] = []
         self._is_pushing = False
 
     async def push(self, jobs: Sequence[NewJob]) -> list[JobId]:
@@ -77,11 +86,10 @@ class AsyncBridge(Threads):
         were in it gets the error. Cancelling the caller takes its jobs back only while they wait for their turn.
         """
         import asyncio
-        from concurrent.futures import Future
 
-        future: Future[list[JobId]] = Future()
+        future: asyncio.Future[list[JobId]] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.append((jobs, future))
+            self._waiting.append(_Waiting(jobs, future))
             starts, self._is_pushing = not self._is_pushing, True
         if starts:
             try:
@@ -90,8 +98,8 @@ class AsyncBridge(Threads):
                 # No thread can be had: those who joined meanwhile must not wait for one.
                 with self._lock:
                     waiting, self._waiting, self._is_pushing = self._waiting, [], False
-                _fail([each for _, each in waiting if each.set_running_or_notify_cancel()], error)
-        return await asyncio.wrap_future(future)
+                _tell(waiting, error)
+        return await future
 
     def _push_waiting(self) -> None:
         """Push in rounds until nobody waits."""
@@ -102,22 +110,37 @@ class AsyncBridge(Threads):
                     self._is_pushing = False
                     return
             # From here on a caller can no longer take its jobs back.
-            self._push_round([(jobs, future) for jobs, future in waiting if future.set_running_or_notify_cancel()])
+            self._push_round([each for each in waiting if not each.future.cancelled()])
 
-    def _push_round(self, taken: list[tuple[Sequence[NewJob], Future[list[JobId]]]]) -> None:
+    def _push_round(self, taken: list[_Waiting]) -> None:
         if not taken:
             return
         try:
-            ids = self._driver().push([job for jobs, _ in taken for job in jobs])
+            ids = self._driver().push([job for each in taken for job in each.jobs])
         except BaseException as error:  # noqa: BLE001 - whatever it is, every caller must hear of it, and none must wait on
-            _fail([future for _, future in taken], error)
-            return
-        done = 0
-        for jobs, future in taken:
-            future.set_result(ids[done : done + len(jobs)])
-            done += len(jobs)
+            _tell(taken, error)
+        else:
+            _tell(taken, ids)
 
 
-def _fail(futures: Sequence[Future[list[JobId]]], error: BaseException) -> None:
-    for future in futures:
-        future.set_exception(error)
+def _tell(waiting: Sequence[_Waiting], answer: list[JobId] | BaseException) -> None:
+    """Let all of them go on. Each loop is woken once, not once for each caller: that would cost as much as the push."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[JobId]], list[JobId] | BaseException]]] = {}
+    done = 0
+    for jobs, future in waiting:
+        own = answer if isinstance(answer, BaseException) else answer[done : done + len(jobs)]
+        by_loop.setdefault(future.get_loop(), []).append((future, own))
+        done += len(jobs)
+    for loop, answers in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # closed meanwhile: there is nobody left to be told
+            loop.call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: Sequence[tuple[asyncio.Future[list[JobId]], list[JobId] | BaseException]]) -> None:
+    for future, answer in answers:
+        if future.done():  # its caller was cancelled
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from benchmarks.compare.goals import as_markdown
+from benchmarks.compare.kept import Kept
 from conveyor import errors
 from conveyor.cli import defaults
 from conveyor.drivers.open import open_driver
@@ -23,7 +25,7 @@ from conveyor.retention import Retention
 from conveyor.times import SECOND
 from tests import postgres
 from tests.docs import api
-from tests.docs.blocks import pages
+from tests.docs.blocks import ROOT, pages
 from tests.docs.pictures import GROUPS, pictures
 
 _REGION: Final = re.compile(r"(<!-- begin: (?P<name>[^>]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -128,6 +130,11 @@ def retention() -> str:
     )
 
 
+def goals() -> str:
+    """What the kept answers of the comparison say of what is wanted."""
+    return as_markdown(Kept(ROOT / "benchmarks" / "comparison.json").tables())
+
+
 def work_keys() -> str:
     """The keys of [work] in conveyor.toml."""
     return ", ".join(f"`{key}`" for key in defaults.WORK) + "."
@@ -176,6 +183,7 @@ DRAWN: Final[dict[str, Callable[[], str]]] = {
     "schema": schema,
     "postgres schema": postgres_schema,
     "retention": retention,
+    "goals": goals,
     "work keys": work_keys,
     **{f"{group} pictures": partial(pictures, group) for group in GROUPS},
 }
