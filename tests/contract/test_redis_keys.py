@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from conveyor.measures import JobMetrics
 from conveyor.records import ClaimKey, JobId, NewJob, Progress, ScheduleRecord, Slot, WorkerRecord
 from conveyor.retention import Retention
 from conveyor.retry import NoRetry
-from tests import servers
+from tests import servers, topologies
 from tests.contract.stores import START, FakeClock, a_failure, a_job, take, take_one
 from tests.servers import Server
 
@@ -86,11 +86,11 @@ def driver(url: str, clock: FakeClock) -> Generator[Driver]:
 
 
 class Keys:
-    """What lies under a prefix."""
+    """What lies under a prefix on a server."""
 
     def __init__(self, server: Server, url: str) -> None:
         self.server: Any = server.client()
-        self.prefix = url.rpartition("=")[2] + ":"
+        self.prefix = url.rpartition("prefix=")[2].partition("&")[0] + ":"
         self._base = re.compile(rf"{self.prefix}|{{{self.prefix}[0-9]+}}:")
         """What the names of keys begin with, without partitions and with them."""
         self.seen: dict[str, list[tuple[str, int, float]]] = {}
@@ -101,6 +101,10 @@ class Keys:
         found = (key.decode() for key in self.server.scan_iter(match=f"*{self.prefix}*", count=1000))
         return [key for key in found if self._base.match(key)]
 
+    def plain(self, key: str) -> str:
+        """A key's name without that of the store and the partition."""
+        return self._base.sub("", key)
+
     def look(self) -> None:
         """Take notes."""
         for key in self.names:
@@ -109,7 +113,7 @@ class Keys:
             entries = self.server.execute_command(words[type], key) if type in words else 1
             if entries:
                 size = self.server.memory_usage(key, samples=0) / entries
-                self.seen.setdefault(self._base.sub("", key), []).append((type, entries, size))
+                self.seen.setdefault(self.plain(key), []).append((type, entries, size))
             assert self.server.ttl(key) == -1, f"{key} has a time to live"
 
     def bytes(self) -> Iterator[tuple[str, bytes]]:
@@ -281,39 +285,62 @@ def end_some(driver: Driver, clock: FakeClock, word: str) -> list[JobId]:
     return [job.id for job in new]
 
 
-def traces(keys: Keys, ids: list[JobId], word: str) -> list[str]:
+def traces(everywhere: list[Keys], ids: list[JobId], word: str) -> list[str]:
     """The keys in which something of these jobs is left; a record's field has the last 12 bytes of its id."""
     wanted = [word.encode(), *[id.bytes[4:] for id in ids]]
-    return [key for key, held in keys.bytes() if any(each in held for each in wanted)]
+    return [
+        keys.plain(key) for keys in everywhere for key, held in keys.bytes() if any(each in held for each in wanted)
+    ]
 
 
-def test_what_was_pruned_by_its_age_is_in_no_key(url: str, clock: FakeClock, keys: Keys) -> None:
+PLACES: Final[dict[str, Callable[[], tuple[str, list[Server]]]]] = {
+    **{name: lambda server=server: (server().url(), [server()]) for name, server in PROGRAMS.items()},  # type: ignore[misc]
+    "partitions": lambda: (servers.valkey().url(partitions=3), [servers.valkey()]),
+    "cluster": lambda: (topologies.cluster().url(partitions=2), topologies.cluster().servers),
+}
+"""A new store of each kind, and all servers that have some of its keys."""
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> tuple[str, list[Keys]]:
+    url, where = PLACES[request.param]()
+    return url, [Keys(server, url) for server in where]
+
+
+def test_what_was_pruned_by_its_age_is_in_no_key(place: tuple[str, list[Keys]], clock: FakeClock) -> None:
+    url, everywhere = place
     driver = open_driver(url, clock=clock, retention=Retention(finished_age=60, dead_age=60, metrics_age=60))
     ids = end_some(driver, clock, "traceable")
     driver.add_metrics([metrics(START // 60_000_000, "traceable", {1: 1})])
     driver.beat(WorkerRecord(name="traceable", host="h", pid=1, started_at=START, queues=("a",), state="running"))
-    assert len(traces(keys, ids, "traceable")) > 10
+    assert len(traces(everywhere, ids, "traceable")) > 10
     clock.step(3 * DAY)
 
     while driver.tend().more:
         pass
 
-    assert traces(keys, ids, "traceable") == []
+    assert traces(everywhere, ids, "traceable") == []
     # A stream stays when it is empty.
-    assert {name.removeprefix(keys.prefix).partition(":")[0] for name, held in keys.bytes() if held} == BOOKS
+    left = {keys.plain(name).partition(":")[0] for keys in everywhere for name, held in keys.bytes() if held}
+    assert left - {"partitions"} == BOOKS
     driver.close()
 
 
-def test_what_was_pruned_by_number_is_in_no_key(url: str, clock: FakeClock, keys: Keys) -> None:
+def test_what_was_pruned_by_number_is_in_no_key(place: tuple[str, list[Keys]], clock: FakeClock) -> None:
+    url, everywhere = place
     driver = open_driver(url, clock=clock, retention=Retention(finished_count=7, dead_count=4))
-    old = end_some(driver, clock, "older")
-
-    young = end_some(driver, clock, "newer")
+    ids = [*end_some(driver, clock, "traceable"), *end_some(driver, clock, "traceable")]
 
     driver.tend()
-    # But for the slot, which says for a day that its moment has had its job.
-    assert {key.removeprefix(keys.prefix) for key in traces(keys, old, "older")} == {"slots", "slot-times"}
-    assert None not in driver.get(young)
+
+    gone = [id for id, job in zip(ids, driver.get(ids), strict=True) if job is None]
+    assert len(gone) == len(ids) - 11
+    # But for the slots, which say for a day that their moments have had their jobs.
+    assert set(traces(everywhere, gone, "nothing has this word")) <= {"slots"}
+    driver.close()
+    driver = open_driver(url, clock=clock, retention=Retention(finished_count=0, dead_count=0))
+    driver.tend()
+    assert set(traces(everywhere, ids, "traceable")) == {"slots", "slot-times"}
     driver.close()
 
 
