@@ -44,6 +44,8 @@ class Cluster:
         self._servers: dict[Address, Connections] = {}
         self._ranges: list[tuple[int, int, Address]] = []
         self._is_stale = True
+        self._lost, self._lost_at = "", 0.0
+        """Why the last look was in vain, and when it ended."""
         self._scripts = FLAGGED
         self._lock: Final = threading.Lock()
         self._is_closed = False
@@ -58,9 +60,15 @@ class Cluster:
     def run_all(self, runs: Sequence[Run]) -> list[Any]:
         by_server: dict[int, tuple[Connections, list[int]]] = {}
         answers: list[Any] = [None] * len(runs)
+        try:
+            self.check_open()
+            self._look()
+        except StoreError as error:
+            # Once for all of them: each would wait as long for servers that say nothing.
+            return [error] * len(runs)
         for place, run in enumerate(runs):
             try:
-                server = self._server_of(run.key)
+                server = self._owner_of(run.key)
             except StoreError as error:
                 answers[place] = error
             else:
@@ -69,8 +77,9 @@ class Cluster:
             (server, places, server.begin([self._by_hash(runs[place]) for place in places]))
             for server, places in by_server.values()
         ]
+        deadline = time.monotonic() + self.settings.timeout
         for server, places, finish in begun:
-            for place, answer in zip(places, finish(), strict=True):
+            for place, answer in zip(places, finish(deadline), strict=True):
                 answers[place] = self._made_good(runs[place], answer, server)
         return answers
 
@@ -136,8 +145,12 @@ class Cluster:
 
     def _server_of(self, key: str) -> Connections:
         self.check_open()
-        slot = key_slot(key.encode())
         self._look()
+        return self._owner_of(key)
+
+    def _owner_of(self, key: str) -> Connections:
+        """Which server has it, as far as is known."""
+        slot = key_slot(key.encode())
         for first, last, address in self._ranges:
             if first <= slot <= last:
                 return self._servers[address]
@@ -151,10 +164,21 @@ class Cluster:
         """Find out which server has which slots, if there is a reason to."""
         if not self._is_stale:
             return
+        began = time.monotonic()
         with self._lock:
             if self._is_stale:
-                self._ranges, self._servers = self._found()
-                self._is_stale = False
+                self._look_anew(began)
+
+    def _look_anew(self, began: float) -> None:
+        if self._lost_at > began:
+            # Somebody has looked in vain while we waited: each that looks again would wait longer.
+            raise StoreUnavailable(self._lost)
+        try:
+            self._ranges, self._servers = self._found()
+        except StoreUnavailable as error:
+            self._lost, self._lost_at = str(error), time.monotonic()
+            raise
+        self._is_stale = False
 
     def _found(self) -> tuple[list[tuple[int, int, Address]], dict[Address, Connections]]:
         known = [*self._servers, *(seed for seed in self._seeds if seed not in self._servers)]

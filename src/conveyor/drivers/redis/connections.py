@@ -55,7 +55,7 @@ class Connections:
             raise self.translated(error) from error
 
     def run_all(self, runs: Sequence[Run]) -> list[Any]:
-        answers = self.begin([("EVALSHA", self._scripts[run.name].sha, 1, run.key, *run.arguments) for run in runs])()
+        answers = self._ask_all([("EVALSHA", self._scripts[run.name].sha, 1, run.key, *run.arguments) for run in runs])
         return [self._made_good(run, answer) for run, answer in zip(runs, answers, strict=True)]
 
     def _made_good(self, run: Run, answer: Any) -> Any:
@@ -79,7 +79,7 @@ class Connections:
         """Our error for that; with the name of the key that is in the way, which the server does not tell."""
         ours = translate(error, self.settings)
         if isinstance(ours, SchemaMismatch):
-            found = misfit(self.command, lambda commands: self.begin(commands)(), self.settings.beginning)
+            found = misfit(self.command, self._ask_all, self.settings.beginning)
             if found:
                 return SchemaMismatch(
                     f"on {self.settings.server} {found}; name another ?prefix= in the store URL, or delete that key"
@@ -106,21 +106,32 @@ class Connections:
         self._give(link)
         return answer
 
-    def begin(self, commands: Sequence[Sequence[Any]]) -> Callable[[], list[Any]]:
-        """Send many commands at once; what is answered reads what came of each: if it failed, the exception."""
+    def begin(self, commands: Sequence[Sequence[Any]]) -> Callable[[float], list[Any]]:
+        """Send many commands at once; what is answered reads what came of each: if it failed, the exception.
+
+        It is given the moment until which it waits for the first answer, for it may be one of several servers.
+        """
         try:
             link = self._take()
             link.send(commands)
         except (StoreError, exceptions.RedisError, OSError) as error:
             self.close_idle()
             failed: list[Any] = [error] * len(commands)
-            return lambda: failed
+            return lambda _: failed
         return partial(self._finish, link, len(commands))
 
-    def _finish(self, link: Link, count: int) -> list[Any]:
+    def _ask_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """What came of each; if it failed, the exception."""
+        finish = self.begin(commands)
+        return finish(time.monotonic() + self.settings.timeout)
+
+    def _finish(self, link: Link, count: int, deadline: float) -> list[Any]:
         answers: list[Any] = []
         while len(answers) < count:
             try:
+                if not answers and not link.hears(max(0.0, deadline - time.monotonic())):
+                    link.close()
+                    raise exceptions.TimeoutError
                 answers.append(link.read())
             except exceptions.ResponseError as error:
                 answers.append(error)
@@ -151,15 +162,21 @@ class Connections:
 
     def _take(self) -> Link:
         self.check_open()
+        unknown: StoreUnavailable | None = None
         if self._find is not None and time.monotonic() - self._looked_at > _LOOKED_AGAIN:
             # Who cannot be asked just now may be asked a second later: the server itself answers, or does not.
             self._looked_at = time.monotonic()
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 self._look()
+            except StoreUnavailable as error:
+                unknown = error
         while True:
             try:
                 link = self._idle.pop()
             except IndexError:
+                if unknown is not None:
+                    # Who asks again waits again.
+                    raise unknown from None
                 return self.connect()
             if not link.has_ended:
                 return link
