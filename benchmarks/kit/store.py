@@ -58,6 +58,8 @@ class Store(Protocol):
     """Those that say something about it."""
     bars: Mapping[str, Bar]
     """By the names that the scripts look for; no bar for any other."""
+    many: int
+    """How many jobs wait where it is asked what a great number of them costs."""
 
     def version(self) -> str:
         """Which software keeps the jobs."""
@@ -100,6 +102,10 @@ class Store(Protocol):
 
     def asked(self, url: str) -> int | None:
         """How often its server has been spoken to until now, this question aside; `None` where there is no server."""
+        ...
+
+    def spent(self) -> float | None:
+        """Microseconds that its server has spent on what our drivers asked for; `None` where it does not tell."""
         ...
 
 

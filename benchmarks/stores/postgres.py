@@ -62,6 +62,7 @@ class PostgresStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
     scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
+    many: int = 1_000_000
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7),
@@ -200,6 +201,9 @@ class PostgresStore:
             "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s", (name,)
         )[0][0]
         return counted
+
+    def spent(self) -> float | None:
+        return None
 
 
 def _rows(url: str, statement: str, parameters: tuple[Any, ...] = ()) -> list[Any]:

@@ -43,6 +43,7 @@ class RedisStore:
     """A `kit.store.Store`. Each store is a database of the server."""
 
     scripts: Sequence[str] = (*EVERYWHERE, "flat_cost")
+    many: int = 10_000_000
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),
@@ -207,6 +208,10 @@ class RedisStore:
         reads: int = self._client.info("stats")["total_reads_processed"]
         self._questions += 1
         return reads - self._questions
+
+    def spent(self) -> float | None:
+        told: Mapping[str, Mapping[str, float]] = self._client.info("commandstats")
+        return float(told["cmdstat_evalsha"]["usec"])
 
     def _counters(self, url: str) -> dict[str, Any]:
         with self._plain(_number(url)) as client:
