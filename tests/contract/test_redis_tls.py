@@ -171,3 +171,42 @@ def test_no_wait_by_tls_is_longer_than_the_timeout(start: Start, authority: Auth
     assert time.monotonic() - began < 2.5
     driver.close()
     proxy.close()
+
+
+def test_sentinels_and_the_primary_that_they_name_are_reached_by_tls(authority: Authority) -> None:
+    with ExitStack() as stack:
+        primary = _front(stack, authority.identity("server"), None)
+        # It cannot speak with the front, and so thinks the primary dead; what it is asked for it knows all the same.
+        sentinel = Server(servers.VALKEY, sentinel_of=("shop", primary.port))
+        stack.callback(sentinel.remove)
+        with sentinel.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", "resetpass", ">hush")
+        front = Front(sentinel.port, authority.identity("sentinel"))
+        stack.callback(front.close)
+        url = primary.url(sentinel_password="hush", timeout=2).replace(
+            f"rediss://{HERE}:{primary.port}/0", f"rediss+sentinel://{HERE}:{front.port}/shop/2"
+        )
+
+        with pytest.raises(StoreUnavailable, match="certificate"):
+            open_driver(url)
+
+        work(f"{url}&tls_ca={authority.file}")
+
+
+def test_a_cluster_is_reached_by_tls(authority: Authority) -> None:
+    with ExitStack() as stack:
+        server = Server(servers.VALKEY, "--cluster-enabled", "yes", "--save", "", "--cluster-port", str(free_port()))
+        stack.callback(server.remove)
+        front = Front(server.port, authority.identity("server"))
+        stack.callback(front.close)
+        with server.client() as client:
+            client.config_set("cluster-announce-port", front.port)
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            client.execute_command("ACL", "SETUSER", "ada", "on", ">hush", "~*", "&*", "+@all")
+            wait_until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO", NEVER_DECODE=True))
+        url = f"rediss+cluster://ada:hush@{HERE}:{front.port}?timeout=2"
+
+        with pytest.raises(StoreUnavailable, match="certificate"):
+            open_driver(url)
+
+        work(f"{url}&tls_ca={authority.file}")

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from conveyor.cli.group import root
-from tests import servers
+from tests import servers, topologies
 from tests.servers import Server
 from tests.worker import tree
 from tests.worker.tree import wait_until
@@ -42,7 +42,11 @@ def warnings_of(server: Server, directory: Path) -> list[str]:
 
 
 def diagnosis_of(server: Server) -> str:
-    return CliRunner().invoke(root, ["doctor", "--url", server.url()]).output
+    return doctor(server.url())
+
+
+def doctor(url: str) -> str:
+    return CliRunner().invoke(root, ["doctor", "--url", url]).output
 
 
 def test_a_worker_says_in_one_line_that_its_server_forgets_and_deletes_jobs(start: Start, tmp_path: Path) -> None:
@@ -82,3 +86,37 @@ def test_doctor_says_what_a_user_who_may_not_read_the_settings_can_know(start: S
     diagnosis = CliRunner().invoke(root, ["doctor", "--url", server.url().replace("//", "//ada:secret@")]).output
 
     assert "problem: no append-only file: a crash may lose everything since the last snapshot, if there" in diagnosis
+
+
+def test_doctor_examines_the_primary_that_sentinels_name_and_every_server_of_a_cluster() -> None:
+    sentinels, cluster = topologies.sentinels(), topologies.cluster()
+
+    by_sentinels, on_cluster = doctor(sentinels.url()), doctor(cluster.url())
+
+    assert "ok: Valkey " in by_sentinels
+    assert "ok: append-only file on: a crash loses the last second at most" in by_sentinels
+    assert "All is well." in by_sentinels
+    for server in cluster.servers:
+        assert f"ok: 127.0.0.1:{server.port}: append-only file on" in on_cluster
+        assert f"ok: 127.0.0.1:{server.port}: maxmemory-policy is noeviction" in on_cluster
+    assert "All is well." in on_cluster
+
+
+def test_a_worker_says_in_one_line_what_is_doubtful_about_several_servers(tmp_path: Path) -> None:
+    cluster = topologies.cluster()
+    with ExitStack() as stack:
+        for server in cluster.servers[:2]:
+            client = stack.enter_context(server.client())
+            client.config_set("maxmemory", 1 << 30)
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            stack.callback(client.config_set, "maxmemory", 0)
+            stack.callback(client.config_set, "maxmemory-policy", "noeviction")
+        with tree.bench(tmp_path, url=cluster.url()) as bench:
+            worker = bench.worker()
+            wait_until(lambda: worker.is_ready)
+            worker.stop()
+
+            (line,) = [line for line in worker.said.splitlines() if re.search(r" (WARNING|ERROR) ", line)]
+
+    for server in cluster.servers[:2]:
+        assert f"127.0.0.1:{server.port}: maxmemory-policy is allkeys-lru" in line
