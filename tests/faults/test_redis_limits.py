@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from conveyor.drivers import redis as redis_driver
 from conveyor.drivers.base import Driver
 from conveyor.drivers.open import open_driver
 from conveyor.errors import SchemaMismatch, StoreError, StoreFull
-from conveyor.lifecycle import after_failure, after_success, handed_back
-from conveyor.records import Filter, WorkerRecord
+from conveyor.lifecycle import after_failure, after_success, handed_back, held
+from conveyor.records import ClaimKey, Filter, Progress, ScheduleRecord, Slot, WorkerRecord
 from conveyor.retry import NoRetry, RetrySchedule
 from tests import servers
 from tests.contract.recount import check_counters
@@ -181,6 +182,58 @@ def test_a_permission_that_is_missing_is_named(server: Server, rules: str, named
 
     assert "secret" not in str(refused.value)
     assert "ACL" in str(refused.value)
+
+
+COMMANDS = sorted(
+    {
+        word
+        for file in (Path(redis_driver.__file__).parent / "lua").rglob("*.lua")
+        for word in re.findall(r"call(?:_many)?\('([A-Z]+)'", file.read_text("utf-8"))
+    }
+    - {"DEL", "HKEYS", "HSCAN", "INCR", "PUBLISH", "SMEMBERS", "XTRIM", "ZCARD", "ZCOUNT", "ZREVRANGEBYLEX", "ZSCORE"}
+)
+"""What scripts call, but for what few lives come to."""
+
+
+def live(driver: Driver) -> None:
+    """Jobs go through all kinds of lives."""
+    driver.push([a_job(), a_job(), a_job(delay=60), a_job(unique="u"), a_job(unique="u"), a_job(expires=60)])
+    driver.push([a_job("b", slot=Slot("nightly", 1)), a_job("b"), a_job("b", delay=0.001)])
+    driver.wait(["a"], 0)
+    first, second, third, *rest = take(driver)
+    driver.cancel([third.id])
+    driver.beat(WorkerRecord(name="w", host="h", pid=1, started_at=0, queues=("a",), state="running", children=("w",)))
+    driver.extend([ClaimKey(first.id, first.attempt)], 60)
+    driver.write_progress(ClaimKey(first.id, first.attempt), Progress(current=1))
+    failed = after_failure(first, a_failure(first), NoRetry())
+    driver.settle([failed, held(second, "unknown"), handed_back(third), *map(handed_back, rest)])
+    driver.cancel([second.id])
+    driver.tend(["t"])
+    driver.lapsed(10)
+    driver.held_by(["w"])
+    driver.peek("a")
+    driver.redrive(Filter())
+    driver.acquire_lock("l", "w", 1)
+    driver.locks()
+    driver.add_schedule(ScheduleRecord(name="s", handled_at=1))
+    driver.schedules()
+    driver.pause("b")
+    driver.resume("b")
+    driver.clear("a")
+    driver.forget(Filter())
+    driver.leave("w")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_scripts_may_not_call_is_named(server: Server, command: str) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "ada", "on", ">secret", "~*", "&*", "+@all", f"-{command}")
+    opened = open_driver(f"redis://ada:secret@127.0.0.1:{server.port}/0?prefix=shop")
+
+    with pytest.raises(StoreError, match=rf"(?i)refuses this user: .*\b{command}\b.*; give it that permission"):
+        live(opened)
+
+    opened.close()
 
 
 def test_the_permissions_in_the_guide_are_enough(server: Server) -> None:

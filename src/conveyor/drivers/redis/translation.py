@@ -7,6 +7,7 @@ from typing import Final
 
 from redis import exceptions
 
+from conveyor.drivers.redis.scripts import FLAGGED, PLAIN
 from conveyor.drivers.redis.settings import RedisSettings
 from conveyor.errors import SchemaMismatch, StoreError, StoreFull, StoreUnavailable
 
@@ -44,9 +45,10 @@ _WORDS: Final[dict[str, tuple[type[StoreError], str]]] = {
 _ELSEWHERE: Final = frozenset({"MOVED", "ASK", "TRYAGAIN"})
 """What a server says of a slot that it does not have."""
 
-_PERMISSION: Final = re.compile(
-    r"permissions to (?:run the '(?P<command>[^']+)'|access (?P<what>[^.]+))", re.IGNORECASE
-)
+_REFUSED: Final = "can't run this command"
+_LINE: Final = re.compile(r"script: ([0-9a-f]{40}), on @user_script:(\d+)")
+_CALL: Final = re.compile(r"call(?:_many)?\('([A-Z]+)'")
+_SCRIPTS: Final = {script.sha.decode(): script.text for script in (*PLAIN.values(), *FLAGGED.values())}
 
 
 def translate(error: BaseException, settings: RedisSettings) -> StoreError:
@@ -92,7 +94,8 @@ def _first_word(error: exceptions.ResponseError) -> str:
         if isinstance(error, kind):
             return word
     text = str(error).removeprefix("ERR ")
-    if "user executing the script can't" in text:
+    # Of a command that a script called: Redis 7 and Valkey, and releases before.
+    if "ACL failure in script" in text or "user executing the script can't" in text:
         return "NOPERM"
     # A command that failed inside a script: "Error running script (…): @user_script: 12: OOM command not allowed …".
     if "is not an integer" in text:
@@ -113,4 +116,18 @@ _CLASSES: Final[dict[type[Exception], str]] = {
 def _plain(error: BaseException, settings: RedisSettings) -> str:
     """The error's words in one line, without the password should it be among them."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if _REFUSED in text:
+        text += _refused(text)
     return text.replace(settings.password, "…") if settings.password else text
+
+
+def _refused(text: str) -> str:
+    """Which command it was that a script may not call: Redis 7.0 says where it stands in the script, and no more."""
+    found = _LINE.search(text)
+    lines = _SCRIPTS.get(found[1], b"").decode().splitlines() if found else []
+    last = int(found[2]) if found else 0
+    # An error that the script itself hands on comes from a line or two above.
+    for line in reversed(lines[max(0, last - 3) : last]):
+        if commands := sorted(set(_CALL.findall(line))):
+            return f" That is {' or '.join(commands)}"
+    return ""
