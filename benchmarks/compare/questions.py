@@ -193,8 +193,8 @@ def _idle(library: Library, store_kind: str) -> Answers:
         meter = race.expect(2)
         with race.worker() as worker:
             _warm_up(race, worker, meter)
-            # What a worker still does after its first job is no part of being idle.
-            time.sleep(1)
+            # What a worker does until it is at rest is no part of being idle, and PostgreSQL tells of it with delay.
+            time.sleep(_TOLD_WITHIN if store_kind == POSTGRES else 1)
             spent, asked = worker.cpu_seconds(), store.asked() if store.asked else 0
             began = time.monotonic()
             time.sleep(_TOLD_WITHIN if store_kind == POSTGRES else _IDLE_FOR)
