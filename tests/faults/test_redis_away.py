@@ -134,3 +134,13 @@ def test_addresses_that_lead_nowhere_keep_nobody_longer_than_the_timeout(form: s
 def test_a_name_that_nobody_knows_is_named() -> None:
     with pytest.raises(StoreUnavailable, match=r"cannot reach nowhere\.invalid:6379: .*; start the server or correct"):
         open_driver(f"redis://nowhere.invalid/0?timeout={TIMEOUT}")
+
+
+def test_a_name_service_that_says_nothing_keeps_nobody_longer_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(20))
+    try:
+        for url in ("redis://slow.example/0?", "redis+sentinel://slow.example/shop?", "redis+cluster://slow.example?"):
+            refused(lambda url=url: open_driver(f"{url}timeout={TIMEOUT}"))  # type: ignore[misc]
+    finally:
+        answered.set()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import socket
+import threading
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -37,3 +41,29 @@ def _address(text: str, port: int, shown: str, form: str) -> Address:
     if not host:
         raise ConfigError(f"{text!r} in {shown!r} names no server; write {form}")
     return Address(host, port if own is None else own)
+
+
+def check_name(host: str, port: int, seconds: float) -> None:
+    """Make sure that the host's name leads somewhere, or hear in time that it does not: the system's call has no limit.
+
+    Raises:
+        OSError: nobody knows it, or nobody has answered within so many seconds.
+    """
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return
+    failed: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask, name="conveyor-name", daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive():
+        raise OSError(f"no name service has told the address of {host!r} within {seconds:g} s")
+    if failed:
+        raise failed[0]

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 
+from conveyor.drivers.redis.address import check_name
 from conveyor.drivers.redis.settings import RedisSettings
 
 _CHUNK: Final = 1 << 17
@@ -45,6 +46,8 @@ class Link:
         self._connection: Final[Any] = _connection(settings)
         # Half for the way there: with the handshake, a new connection stays near the timeout.
         deadline = time.monotonic() + settings.timeout / 2
+        if not settings.path:
+            check_name(settings.host, settings.port, settings.timeout / 2)
         while True:
             try:
                 self._connection.connect()
