@@ -65,6 +65,7 @@ class PostgresStore:
     many: int = 1_000_000
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
+        "retry edited": Bar(at_most=20),
         "push": Bar(share=0.7),
         "push_many": Bar(share=0.5, at_least=20_000),
         "drain": Bar(share=0.6, at_least=12_000),

@@ -46,6 +46,7 @@ class RedisStore:
     many: int = 10_000_000
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
+        "retry edited": Bar(at_most=20),
         "push": Bar(share=0.7, at_least=3_500),
         "push_many": Bar(share=0.5, at_least=40_000),
         "apush": Bar(at_least=12_000),

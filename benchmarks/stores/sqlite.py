@@ -28,6 +28,7 @@ class SqliteStore:
     many: int = 1_000_000
     bars: Mapping[str, Bar] = {
         "retry": Bar(at_most=20),
+        "retry edited": Bar(at_most=20),
         "push": Bar(share=0.6, at_least=6_000),
         "push_many": Bar(share=0.5, at_least=25_000),
         "drain": Bar(share=0.5, at_least=15_000),

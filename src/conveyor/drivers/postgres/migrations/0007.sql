@@ -21,8 +21,9 @@ CREATE FUNCTION has_tag(options text, tag text) RETURNS boolean LANGUAGE sql IMM
                 ELSE false END
 $$;
 
--- Bring dead letters back, in the order given. A key that is taken meanwhile is lost.
-CREATE FUNCTION redrive(ids uuid[], to_queue text, to_priority smallint, new_payload text, delay bigint, lifts json, moment bigint)
+-- Bring dead letters back, in the order given. A key that is taken meanwhile is lost. Each may have a payload of its own.
+CREATE FUNCTION redrive(ids uuid[], to_queue text, to_priority smallint, new_payload text, delay bigint, lifts json, moment bigint,
+                        payloads text[] DEFAULT NULL)
     RETURNS integer LANGUAGE plpgsql
     SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
@@ -32,7 +33,8 @@ DECLARE
 BEGIN
     moment := coalesce(moment, clock());
     at := moment + delay;
-    FOREACH this IN ARRAY ids LOOP
+    FOR place IN 1..cardinality(ids) LOOP
+        this := ids[place];
         DELETE FROM dead WHERE id = this RETURNING * INTO d;
         CONTINUE WHEN NOT FOUND;
         INSERT INTO counter (queue, priority, dead) VALUES (d.queue, d.priority, -1);
@@ -43,7 +45,7 @@ BEGIN
                              unique_key, worker, errors)
             VALUES (d.id, d.queue, d.type, d.priority, CASE WHEN delay > 0 THEN 0 ELSE 1 END, at,
                     at + (lifts ->> d.priority::text)::bigint, d.pushed_at, d.attempt, d.max_crashes,
-                    coalesce(new_payload, d.payload), d.options, d.unique_key, d.worker, d.errors)
+                    coalesce(payloads[place], new_payload, d.payload), d.options, d.unique_key, d.worker, d.errors)
                 ON CONFLICT DO NOTHING;
             EXIT WHEN FOUND;
             d.unique_key := NULL;
