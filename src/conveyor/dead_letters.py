@@ -311,7 +311,7 @@ class DeadLetters:
                 return
 
 
-_PAGE: Final = 500
+_PAGE: Final = 2000
 _FOREVER: Final = 1 << 62
 
 

@@ -10,10 +10,25 @@ from conveyor.drivers.open import open_driver
 from conveyor.errors import ConfigError, StoreUnavailable
 from conveyor.lifecycle import handed_back
 from conveyor.measures import JobMetrics
-from conveyor.records import Claim, ClaimKey, Filter, Progress, ScheduleRecord, WorkerRecord
+from conveyor.records import Claim, ClaimKey, Filter, JobStatus, Progress, ScheduleRecord, StoredJob, WorkerRecord
 from tests.contract.stores import START, FakeClock, Store, a_job, an_id, one, push_one, take_one
 
 CLAIM = Claim(an_id(), 1, "t", "a", 500, "{}", "", 0, 0, 3, START)
+LETTER = StoredJob(
+    id=CLAIM.id,
+    queue="a",
+    type="t",
+    status=JobStatus.FAILED,
+    priority=500,
+    payload="{}",
+    options="",
+    attempt=1,
+    failures=1,
+    crashes=0,
+    max_crashes=3,
+    pushed_at=START,
+    due_at=START,
+)
 KEY = ClaimKey(CLAIM.id, CLAIM.attempt)
 WORKER = WorkerRecord(name="w", host="h", pid=1, started_at=START, queues=("a",), state="running")
 
@@ -31,6 +46,7 @@ CALLS: dict[str, Callable[[Driver], Any]] = {
     "find": lambda driver: driver.find(Filter()),
     "counts": lambda driver: driver.counts(),
     "peek": lambda driver: driver.peek("a"),
+    "bury": lambda driver: driver.bury([LETTER]),
     "redrive": lambda driver: driver.redrive(Filter()),
     "clear": lambda driver: driver.clear("a"),
     "forget": lambda driver: driver.forget(Filter()),

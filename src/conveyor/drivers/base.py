@@ -221,6 +221,14 @@ class Driver(Protocol):
         """
         ...
 
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        """Store up to STEP dead letters that the store has lost, as they were; answer, in order, which were stored.
+
+        One whose id the store keeps, waiting, running or ended, is not. They count as dead, and not as pushed or
+        failed. To be pruned they come after those that are there.
+        """
+        ...
+
     def clear(self, queue: str) -> int:
         """Delete every job of the queue that waits when it begins: ready, delayed and held; answer how many.
 

@@ -100,6 +100,9 @@ class Delegate(Driver):
     def redrive(self, where: Filter, *, edits: Edits | None = None, limit: int | None = None) -> int:
         return self.inner.redrive(where, edits=edits, limit=limit)
 
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        return self.inner.bury(letters)
+
     def clear(self, queue: str) -> int:
         return self.inner.clear(queue)
 

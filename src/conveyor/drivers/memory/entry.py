@@ -60,6 +60,37 @@ class Entry:
     errors: list[Failure] = field(default_factory=list[Failure])
     memory: Memory | None = None
 
+    @classmethod
+    def buried(cls, letter: StoredJob, sequence: int) -> Entry:
+        """A dead letter, as it was."""
+        return cls(
+            id=letter.id,
+            sequence=sequence,
+            queue=letter.queue,
+            type=letter.type,
+            priority=letter.priority,
+            payload=letter.payload,
+            options=letter.options,
+            max_crashes=letter.max_crashes,
+            pushed_at=letter.pushed_at,
+            due_at=letter.due_at,
+            score=0,
+            place=Place.DEAD,
+            expires_at=letter.expires_at,
+            unique=letter.unique,
+            status=letter.status,
+            attempt=letter.attempt,
+            failures=letter.failures,
+            crashes=letter.crashes,
+            worker=letter.worker,
+            started_at=letter.started_at,
+            finished_at=letter.finished_at,
+            reason=letter.reason,
+            note=letter.note,
+            errors=list(letter.errors),
+            memory=letter.memory,
+        )
+
     def add_error(self, failure: Failure) -> None:
         """Keep the failure; when there are too many, the oldest but the first goes."""
         self.errors.append(failure)

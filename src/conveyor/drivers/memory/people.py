@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from conveyor.drivers.memory.entry import WAITING, Entry, Place
 from conveyor.drivers.memory.looking import meets
 from conveyor.drivers.memory.room import Room
 from conveyor.drivers.memory.state import State
-from conveyor.records import Edits, Filter, JobStatus
+from conveyor.records import Edits, Filter, JobStatus, StoredJob
 
 
 class People(Room):
@@ -38,6 +40,18 @@ class People(Room):
         state.sequence += 1
         job.sequence = state.sequence
         self._due(job, now, edits.delay)
+
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        with self._step() as (state, _):
+            return [self._bury(state, letter) for letter in letters]
+
+    @staticmethod
+    def _bury(state: State, letter: StoredJob) -> bool:
+        if letter.id in state.jobs:
+            return False
+        state.sequence += 1
+        state.add(Entry.buried(letter, state.sequence))
+        return True
 
     def clear(self, queue: str) -> int:
         with self._step() as (state, _):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from conveyor.drivers.base import STEP
 from conveyor.drivers.postgres.database import Rows
 from conveyor.drivers.postgres.look import conditions_of
 from conveyor.drivers.postgres.part import Part, micros, to_array, to_json
-from conveyor.records import Edits, Filter, JobId
+from conveyor.records import Edits, Filter, JobId, Reason, StoredJob
 
 DELAYED_STAGE: Final = 0
 READY_STAGE: Final = 1
@@ -63,6 +63,12 @@ class People(Part):
             conditions["above"] = rows[-1][0]
         return done
 
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        if not letters:
+            return []
+        stored = {id for (id,) in self._database.run("bury", {"letters": to_json([_row(each) for each in letters])})}
+        return [letter.id in stored for letter in letters]
+
     def clear(self, queue: str) -> int:
         last: int = self._database.run("newest")[0][0]
         # In this order, so that what is promoted, or offered again, in the meantime is met there.
@@ -82,3 +88,14 @@ class People(Part):
 
     def resume(self, queue: str) -> None:
         self._database.run("resume", {"queue": queue})
+
+
+# fmt: off
+def _row(letter: StoredJob) -> list[Any]:
+    """The dead letter as bury.sql wants it."""
+    return [letter.id, letter.due_at, letter.pushed_at, letter.expires_at, letter.started_at,
+            letter.finished_at or letter.pushed_at, letter.attempt, letter.failures, letter.crashes, letter.max_crashes,
+            letter.priority, letter.queue, letter.type, letter.payload, letter.options or None, letter.unique,
+            letter.worker, letter.status, letter.reason or Reason.FAILED, letter.note,
+            [to_json(failure) for failure in letter.errors], letter.memory]
+# fmt: on

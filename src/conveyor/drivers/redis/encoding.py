@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from conveyor.priority import Priority
-from conveyor.records import Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome, Reason
+from conveyor.records import Claim, ClaimKey, JobId, JobStatus, NewJob, Outcome, Reason, StoredJob
 from conveyor.times import SECOND
 from conveyor.unique import OnConflict, Until
 
@@ -200,6 +200,31 @@ def _outcome(outcome: Outcome, queues: Names) -> tuple[Any, ...]:
         outcome.held,
         outcome.memory,
     )
+
+
+def buried(letters: Sequence[StoredJob]) -> tuple[bytes, list[bytes]]:
+    """What bury.lua wants: the table of rows, and the ids with the bodies."""
+    queues, types = Names(), Names()
+    rows = [_dead(letter, queues, types) for letter in letters]
+    bodies = [letter.id.bytes + pack((letter.payload, letter.options, letter.max_crashes)) for letter in letters]
+    return pack((queues.list, types.list, rows)), bodies
+
+
+def _dead(letter: StoredJob, queues: Names, types: Names) -> tuple[Any, ...]:
+    # False where there is none: a list of Lua's ends at a nothing.
+    ended = letter.finished_at or letter.pushed_at
+    # fmt: off
+    past = (
+        letter.attempt, letter.failures, letter.crashes, letter.worker or False, letter.started_at or False, ended, False,
+        False, letter.reason or Reason.FAILED, letter.note or False,
+        [msgspec.json.encode(failure).decode() for failure in letter.errors], letter.memory or False,
+    )
+    return (
+        queues.place(letter.queue), types.place(letter.type), LEVELS[letter.priority], _STAGES[letter.status],
+        letter.pushed_at, letter.due_at, False if letter.expires_at is None else letter.expires_at,
+        letter.unique or False, ended, past,
+    )
+    # fmt: on
 
 
 def claims_in(blob: bytes) -> list[Claim]:

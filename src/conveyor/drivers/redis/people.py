@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Final
 
 from conveyor.drivers.base import STEP
-from conveyor.drivers.redis.encoding import LEVELS, joined, micros, pack
+from conveyor.drivers.redis.encoding import LEVELS, buried, joined, micros, pack
+from conveyor.drivers.redis.jobs import YES
 from conveyor.drivers.redis.look import Look
-from conveyor.records import Edits, Filter, JobId, JobStatus
+from conveyor.records import Edits, Filter, JobId, JobStatus, StoredJob
 
 DEAD: Final = frozenset({JobStatus.FAILED, JobStatus.EXPIRED})
 ENDED: Final = DEAD | {JobStatus.COMPLETED, JobStatus.CANCELLED}
@@ -42,6 +43,12 @@ class People(Look):
                 break
             done += act([job.id for job in some])
         return done
+
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        if not letters:
+            return []
+        table, bodies = buried(letters)
+        return [word == YES for word in self._run("bury", table, *bodies)]
 
     def clear(self, queue: str) -> int:
         cleared = 0

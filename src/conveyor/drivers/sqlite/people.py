@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from conveyor.drivers.sqlite.look import conditions_of
 from conveyor.drivers.sqlite.part import Part, micros, to_json
 from conveyor.drivers.sqlite.statements import SQL
 from conveyor.drivers.sqlite.tending import delete_ended
-from conveyor.records import Edits, Filter
+from conveyor.records import Edits, Filter, Reason, StoredJob
 
 _Act = Callable[[sqlite3.Connection, list[list[Any]], int], None]
 """Something done to ended jobs, each [id, place, queue, priority], at that moment."""
@@ -30,6 +30,22 @@ class People(Part):
         return self._by_steps(
             where, ["dead"], limit, lambda writer, ended, now: _bring_back(writer, ended, now, changes)
         )
+
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        if not letters:
+            return []
+        rows = to_json([_row(letter) for letter in letters])
+
+        def bury(writer: sqlite3.Connection) -> list[bool]:
+            stored = {row[0] for row in writer.execute(SQL["bury_lost"], {"letters": rows}).fetchall()}
+            answer = [str(letter.id) in stored for letter in letters]
+            tally = Tally()
+            for letter, is_stored in zip(letters, answer, strict=True):
+                tally.add(letter.queue, letter.priority, counters.DEAD, int(is_stored))
+            tally.write(writer.execute, None)
+            return answer
+
+        return self._database.write(bury)
 
     def clear(self, queue: str) -> int:
         there, newest = msgspec.json.decode(self._database.read(SQL["newest"], {"queue": queue}))
@@ -126,6 +142,16 @@ def _delete(writer: sqlite3.Connection, ended: list[list[Any]], _now: int) -> No
     tally = Tally()
     delete_ended(writer, ended, tally)
     tally.write(writer.execute, None)
+
+
+# fmt: off
+def _row(letter: StoredJob) -> list[Any]:
+    """The dead letter as bury_lost.sql wants it."""
+    return [letter.id, letter.queue, letter.type, letter.priority, letter.status, letter.due_at, letter.pushed_at,
+            letter.attempt, letter.failures, letter.crashes, letter.max_crashes, letter.payload, letter.options or None,
+            letter.expires_at, letter.unique, letter.worker, letter.started_at, letter.finished_at or letter.pushed_at,
+            letter.reason or Reason.FAILED, letter.note, letter.errors, letter.memory]
+# fmt: on
 
 
 def _key_keepers(keys: list[tuple[str, str, int]], ended: list[list[Any]], edits: Edits) -> set[str]:

@@ -14,7 +14,7 @@ from conveyor.drivers.redis.route import answers_of
 from conveyor.drivers.redis.spread.layout import home_of, partitions_of
 from conveyor.drivers.redis.spread.letters import MOVE, Letter, Letters
 from conveyor.drivers.redis.spread.look import SpreadLook
-from conveyor.drivers.redis.spread.partitions import At
+from conveyor.drivers.redis.spread.partitions import At, grouped_by
 from conveyor.records import Edits, Filter, JobId, JobStatus, StoredJob
 
 _Found = tuple[JobId, int, StoredJob]
@@ -77,6 +77,20 @@ class SpreadPeople(SpreadLook, Letters):
 
     def _oldest_of(self, number: int, where: Filter, statuses: frozenset[JobStatus]) -> Iterable[_Found]:
         return ((job.id, number, job) for job in self._partitions[number].oldest(where, statuses))
+
+    def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
+        kept = self._found([letter.id for letter in letters])
+        homes = {
+            place: home_of(letter.id, letter.queue, letter.unique, self._spread)
+            for place, letter in enumerate(letters)
+            if kept[place] is None
+        }
+        answer = [False] * len(letters)
+        for partition, places in grouped_by(homes).items():
+            stored = self._partitions[partition].bury([letters[place] for place in places])
+            for place, is_stored in zip(places, stored, strict=True):
+                answer[place] = is_stored
+        return answer
 
     def clear(self, queue: str) -> int:
         cleared = 0
