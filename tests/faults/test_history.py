@@ -15,7 +15,8 @@ from conveyor.errors import StoreError
 from conveyor.history import History
 from conveyor.ids import new_id
 from conveyor.payload import JobPayload
-from conveyor.records import JobId, JobStatus
+from conveyor.records import JobId
+from conveyor.retry import NoRetry
 from tests import postgres, servers
 from tests.servers import Server
 from tests.worker import jobs, tree
@@ -55,10 +56,11 @@ def restarted(server: Server) -> set[JobId] | None:
 
 
 class Producer:
-    """Pushes jobs one by one, each leaving its number in the notes, until it is stopped."""
+    """Pushes jobs one by one until it is stopped: each leaves its number in the notes, but for a few, which fail."""
 
     def __init__(self, bench: Bench) -> None:
         self.ids: dict[JobId, int] = {}
+        self.failing: dict[JobId, int] = {}
         self._bench = bench
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -71,9 +73,16 @@ class Producer:
     def _run(self) -> None:
         number = 0
         while not self._stopping.wait(0.002):
-            call = jobs.note_slow.call(self._bench.path, str(number), 0.004)
+            fails = number % 20 == 7
+            call = jobs.fail.call("gone wrong") if fails else jobs.note_slow.call(self._bench.path, str(number), 0.004)
             # Delays and priorities too; its own id, so that a push whose answer was lost can be repeated.
-            payload = JobPayload(call, id=new_id(), delay=number % 5 * 0.05, priority=("high", "low")[number % 2])
+            payload = JobPayload(
+                call,
+                id=new_id(),
+                delay=number % 5 * 0.05,
+                priority=("high", "low")[number % 2],
+                retry=NoRetry() if fails else None,
+            )
             while True:
                 try:
                     (handle,) = self._bench.app.push_many([payload])
@@ -81,7 +90,7 @@ class Producer:
                     self._stopping.wait(0.01)
                 else:
                     break
-            self.ids[handle.id] = number
+            (self.failing if fails else self.ids)[handle.id] = number
             number += 1
 
 
@@ -107,7 +116,7 @@ def test_no_job_is_lost_with_a_server_that_loses_everything_and_only_running_one
         history.record(bench.app)
         worker = bench.worker(app="tests.faults.recorded:app", processes=2)
         producer = Producer(bench)
-        wait_until(lambda: bench.counts().completed > 50)
+        wait_until(lambda: bench.counts().completed > 50 and bench.counts().dead > 2)
 
         running = lose(server)
         pushed_before = len(producer.ids)
@@ -118,7 +127,7 @@ def test_no_job_is_lost_with_a_server_that_loses_everything_and_only_running_one
 
         def is_done() -> bool:
             found = history.statistics()
-            return found.completed == found.total == len(producer.ids)
+            return (found.completed, found.failed) == (len(producer.ids), len(producer.failing))
 
         wait_until(is_done, 60)
         ended = collections.Counter(note.removeprefix("end ") for note in bench.notes if note.startswith("end "))
@@ -126,7 +135,10 @@ def test_no_job_is_lost_with_a_server_that_loses_everything_and_only_running_one
         twice = {id for id, number in producer.ids.items() if ended[str(number)] > 1}
         assert running is None or twice <= running
         assert rebuilt.put_back >= rebuilt.running
-        assert again.put_back == 0
-        assert {entry.status for entry in history.find(limit=100_000)} == {JobStatus.COMPLETED}
+        assert rebuilt.dead_letters > 2
+        assert (again.put_back, again.dead_letters) == (0, 0)
+        dead = list(bench.app.dead_letters.each())
+        assert {letter.id for letter in dead} == set(producer.failing)
+        assert {letter.errors[-1].message for letter in dead} == {"gone wrong"}
         assert worker.stop() == 0
     history.close()

@@ -31,6 +31,7 @@ from conveyor.records import (
     WorkerRecord,
 )
 from conveyor.retention import Retention
+from conveyor.selection import DEAD
 from tests.contract.recount import check_counters
 from tests.contract.stores import START, FakeClock, Kind, every
 from tests.model.drawing import (
@@ -270,6 +271,14 @@ class SideBySide(RuleBasedStateMachine):
             edits = msgspec.structs.replace(edits, payloads=payloads)
         meant = self.meant(where, edits)
         self.both(lambda driver: driver.redrive(meant, edits=edits, limit=limit))
+
+    @precondition(lambda self: self.some_are_dead)
+    @rule(where=filters)
+    def lose_and_bury(self, where: Filter) -> None:
+        where = msgspec.structs.replace(where, statuses=DEAD)
+        letters = every(self.model, where)[::-1]
+        self.both(lambda driver: driver.forget(where))
+        self.both(lambda driver: driver.bury([*letters, *letters[:1]]))
 
     @precondition(lambda self: len(self.jobs) > 12)
     @rule(queue=st.sampled_from(QUEUES))

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from conveyor import Conveyor, ExponentialBackoff, JobPayload, Unique
+from conveyor import Cancel, Conveyor, ExponentialBackoff, GiveUp, JobPayload, Unique
 from conveyor.errors import (
     ConfigError,
     InvalidValue,
@@ -29,7 +29,8 @@ from conveyor.history.recorder import Recorder
 from conveyor.history.recording import RecordingDriver
 from conveyor.lifecycle import after_success
 from conveyor.maintenance import rescue
-from conveyor.records import JobId, JobStatus, Reason
+from conveyor.records import Filter, JobId, JobStatus, Reason
+from conveyor.retention import Retention
 from tests import postgres, servers
 from tests.contract.stores import FakeClock
 from tests.worker.tree import wait_until
@@ -111,6 +112,7 @@ def postgres_history() -> str:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else writes, so that a rebuild need not wait long for them."""
     monkeypatch.setattr("conveyor.history.rebuild.PATIENCE", 0.02)
+    monkeypatch.setattr("conveyor.history.letters.PATIENCE", 0.02)
 
 
 @pytest.fixture(params=["sqlite-memory", "sqlite-valkey", "postgres-memory", "postgres-postgres"])
@@ -440,6 +442,78 @@ def test_a_rebuild_puts_back_what_is_still_to_be_done_as_it_was(bench: Bench) ->
     assert bench.history.timeline(ran)[-1].note == "put back: the store had lost it"
 
 
+def test_a_rebuild_puts_back_dead_letters_with_their_errors_but_those_that_were_forgotten(bench: Bench) -> None:
+    letters = bench.app.dead_letters
+    dead, gone, redriven = [bench.push(unique=Unique(name)) for name in ("dead", "gone", "redriven")]
+    for error in ("first", "last"):
+        while payload := bench.queue.pop():
+            bench.queue.fail(payload, ValueError(error))
+        bench.clock.step(60)
+    overdue = bench.push(expires=1)
+    bench.clock.step(2)
+    bench.app.driver.tend()
+    bench.recording._upkeep.run_once()
+    letters.retry(redriven)
+    assert letters.forget(gone)
+    before = {letter.id: letter for letter in letters.list()}
+    bench.lose_everything()
+
+    rebuilt = bench.queue.rebuild()
+
+    assert (rebuilt.put_back, rebuilt.dead_letters) == (1, 2)
+    after = {letter.id: letter for letter in letters.list()}
+    assert after.keys() == before.keys() == {dead, overdue}
+    assert [error.message for error in after[dead].errors] == ["first", "last"]
+    for id, letter in after.items():
+        shown = ("errors", "payload", "options", "status", "reason", "attempt", "failures", "finished_at", "unique")
+        assert [getattr(letter, name) for name in shown] == [getattr(before[id], name) for name in shown]
+    again = bench.queue.rebuild()
+    assert (again.put_back, again.kept, again.dead_letters) == (0, 1, 0)
+    assert bench.steps(gone)[-2:] == [("failed", 2), ("failed", 2)]
+    assert bench.history.timeline(gone)[-1].note == "deleted from the dead letters"
+    assert letters.retry_all() == 2
+    assert bench.status(dead) is PENDING
+
+
+def test_forgetting_through_a_history_takes_what_the_conditions_say(bench: Bench) -> None:
+    driver = bench.app.driver
+    done, dead, cancelled = bench.push(), bench.push(), bench.push()
+    for _ in range(3):
+        payload = bench.queue.pop()
+        assert payload is not None
+        if payload.id == done:
+            bench.queue.complete(payload)
+        else:
+            bench.queue.fail(payload, GiveUp("x") if payload.id == dead else Cancel("y"))
+
+    assert driver.forget(Filter(statuses=(COMPLETED,))) == 1
+    assert [job is None for job in driver.get([done, dead, cancelled])] == [True, False, False]
+    assert driver.forget(Filter(), limit=1) == 1
+    assert [job is None for job in driver.get([done, dead, cancelled])] == [True, True, False]
+    assert driver.forget(Filter(statuses=(PENDING,))) == 0
+    assert driver.forget(Filter()) == 1
+    bench.history.flush()
+    assert bench.queue.rebuild().dead_letters == 0
+
+
+def test_what_the_store_would_prune_is_no_lost_dead_letter(light: Bench) -> None:
+    light.app.retention = Retention(dead_age=100, dead_count=2)  # type: ignore[misc]
+    ids = [light.push() for _ in range(4)]
+    for step in (60, 60):
+        while payload := light.queue.pop():
+            light.queue.fail(payload, ValueError())
+        light.clock.step(step)
+    light.lose_everything()
+
+    assert light.queue.rebuild().dead_letters == 2
+    assert light.queue.rebuild().dead_letters == 0
+
+    assert [letter.id for letter in light.app.dead_letters.list()] == ids[:1:-1]
+    light.clock.step(100)
+    light.app.dead_letters.forget_all()
+    assert light.queue.rebuild().dead_letters == 0
+
+
 def test_a_lost_job_that_was_replaced_meanwhile_is_not_put_back(light: Bench) -> None:
     lost = light.push(unique=Unique("key"))
     light.lose_everything()
@@ -618,7 +692,7 @@ def test_what_people_ask_of_a_history_has_an_async_twin_of_the_same_signature() 
         assert {"atimeline", "astatistics", "arebuild"} <= set(twins)
         for twin in twins:
             assert inspect.signature(getattr(kind, twin)) == inspect.signature(getattr(kind, twin[1:]))
-    unlike = {"record", "store", "entries", "open_jobs", "last_open", "overdue", "prune_some"}
+    unlike = {"record", "store", "entries", "failures", "open_jobs", "last_open", "overdue", "prune_some"}
     sync = {name for name, of in vars(History).items() if inspect.isfunction(of) and name[0] != "_"} - unlike
     assert {name for name in sync if not inspect.iscoroutinefunction(getattr(History, name))} == {
         name[1:] for name in sync if inspect.iscoroutinefunction(getattr(History, name))

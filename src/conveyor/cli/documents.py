@@ -76,8 +76,8 @@ def group_document(group: DeadGroup, newest: StoredJob | None) -> dict[str, Any]
         "reason": group.reason.value,
         "error_type": group.error_type or None,
         "message": last.message if last else None,
-        "first": when(group.first),
-        "last": when(group.last),
+        "first_at": when(group.first),
+        "last_at": when(group.last),
         "newest": str(group.newest),
     }
 

@@ -10,26 +10,20 @@ import click
 from conveyor.cli.command import Command
 from conveyor.cli.documents import group_document, job_document
 from conveyor.cli.options import (
-    error_option,
-    fingerprint_option,
     json_option,
+    letters_options,
     limit_option,
-    queue_option,
-    reason_option,
-    since_option,
     split,
     store_options,
-    tag_option,
-    type_option,
 )
 from conveyor.cli.output import put_json, say
-from conveyor.cli.search import DEAD, choice
 from conveyor.cli.store import Target
 from conveyor.cli.table import Column, Table, show
 from conveyor.cli.words import age, count, short_type
 from conveyor.drivers.base import Driver
 from conveyor.findings import DeadGroup
 from conveyor.records import Filter, StoredJob
+from conveyor.selection import DEAD, Which, filter_of
 from conveyor.times import system_clock
 
 
@@ -46,13 +40,7 @@ from conveyor.times import system_clock
     ),
 )
 @click.argument("queues", nargs=-1, metavar="[QUEUE]...", callback=split)
-@queue_option("Only this queue; may be given again.")
-@type_option("Only jobs of this type; may be given again.")
-@error_option("Only those whose last error has TEXT in its type or message.")
-@reason_option("Only those that ended for this reason; may be given again.")
-@fingerprint_option("Only those of this cause, as --group shows it.")
-@tag_option("Only jobs with this tag.")
-@since_option("Only those that died within this time: 10m, 2h.")
+@letters_options
 @click.option("--group", "-g", is_flag=True, help="List causes, with how many died of each, instead of jobs.")
 @limit_option(50, "How many to list, newest first; of causes, the most frequent.")
 @json_option
@@ -61,15 +49,9 @@ from conveyor.times import system_clock
 def failed(
     target: Target,
     queues: tuple[str, ...],
-    queue: tuple[str, ...],
-    type: tuple[str, ...],
-    error: str,
-    reason: tuple[str, ...],
-    fingerprint: str,
-    tag: str,
-    since: float | None,
     limit: int,
     *,
+    which: Which,
     group: bool,
     json: bool,
 ) -> None:
@@ -78,16 +60,9 @@ def failed(
     They are kept with every attempt's error until they are retried or cleared.
     """
     driver = target.driver
-    where = choice(
-        driver,
-        queues=queues + queue,
-        types=type,
-        reasons=reason,
-        error=error,
-        fingerprint=fingerprint,
-        tag=tag,
-        since=since,
-    )
+    if queues:
+        which["queue"] = queues + tuple(which.get("queue", ()))
+    where = filter_of(which, driver.now())
     groups = [] if json and not group else driver.dead_groups(where)
     if group:
         _list_groups(driver, groups[:limit], json=json)

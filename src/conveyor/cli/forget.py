@@ -7,20 +7,13 @@ import click
 from conveyor.cli.command import Command
 from conveyor.cli.options import (
     IDENTITY,
-    error_option,
-    fingerprint_option,
     json_option,
+    letters_options,
     limit_option,
-    queue_option,
-    reason_option,
-    since_option,
     store_options,
-    tag_option,
-    type_option,
     yes_option,
 )
 from conveyor.cli.output import confirm, put_json, say
-from conveyor.cli.search import queue_names
 from conveyor.cli.store import Target
 from conveyor.cli.words import count
 from conveyor.records import JobId
@@ -36,13 +29,7 @@ from conveyor.selection import Which
     epilog='To delete all dead letters of a queue, use "conveyor clear QUEUE --failed"; old ones, "conveyor cleanup".',
 )
 @click.argument("ids", nargs=-1, type=IDENTITY, metavar="[ID]...")
-@queue_option("The dead letters of this queue; may be given again.")
-@type_option("Those of this type; may be given again.")
-@error_option("Those whose last error has TEXT in its type or message.")
-@reason_option("Those that ended for this reason; may be given again.")
-@fingerprint_option('Those of this cause, as "conveyor failed --group" shows it.')
-@tag_option("Those with this tag.")
-@since_option("Those that died within this time: 10m, 2h.")
+@letters_options
 @limit_option(None, "At most so many, oldest first.")
 @yes_option
 @json_option
@@ -51,15 +38,9 @@ from conveyor.selection import Which
 def forget(
     target: Target,
     ids: tuple[JobId, ...],
-    queue: tuple[str, ...],
-    type: tuple[str, ...],
-    error: str,
-    reason: tuple[str, ...],
-    fingerprint: str,
-    tag: str,
-    since: float | None,
     limit: int | None,
     *,
+    which: Which,
     yes: bool,
     json: bool,
 ) -> None:
@@ -67,10 +48,7 @@ def forget(
 
     Name jobs by their ID, or choose them by queue, type, error and so on (all must hold).
     """
-    which = Which(queue=queue_names(queue), type=type, error=error, reason=reason, fingerprint=fingerprint, tag=tag)
-    chosen = any(which.values()) or since is not None
-    if since is not None:
-        which["since"] = since
+    chosen = bool(which)
     if bool(ids) == chosen:
         raise click.UsageError("Say which: either an ID, or --queue, --type, --error and so on.")
     if ids:

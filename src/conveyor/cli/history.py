@@ -211,6 +211,8 @@ def _rebuild(target: Target, kept: History, queues: tuple[str, ...], *, json: bo
         put_json(total)
         return
     say(f"{count(total['put_back'], 'job')} put back, {total['running']:,} of them had begun.")
+    if total["dead_letters"]:
+        say(f"{count(total['dead_letters'], 'dead letter')} put back.")
     say(f"{count(total['kept'], 'job')} the store still had.")
     if total["caught_up"]:
         say(f"Of {count(total['caught_up'], 'job')} the store knew more than the history, which knows it now.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 from uuid import UUID
 
 import click
@@ -21,6 +22,8 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw]?)")
 
 
 if TYPE_CHECKING:
+    from conveyor.selection import Which
+
     _Floats = click.ParamType[float]
     _Ints = click.ParamType[int]
     _Ids = click.ParamType[JobId]
@@ -160,26 +163,17 @@ def limit_option(default: int | None, help: str) -> Callable[[_Function], _Funct
     )
 
 
-def reason_option(help: str) -> Callable[[_Function], _Function]:
-    """Add `--reason`, which may be given again."""
-    return click.option(
-        "--reason", "-r", multiple=True, type=click.Choice([reason.value for reason in Reason]), help=help
-    )
+def letters_options(function: _Function) -> _Function:
+    """Add the options that choose dead letters, all of which must hold; gives those that were given as a `Which`."""
 
+    @wraps(function)
+    def collected(*args: Any, **options: Any) -> Any:
+        given = {name: value for name in _CHOOSING if (value := options.pop(name)) not in {None, "", ()}}
+        return function(*args, which=cast("Which", given), **options)
 
-def error_option(help: str) -> Callable[[_Function], _Function]:
-    """Add `--error`."""
-    return click.option("--error", "-e", default="", callback=_text, metavar="TEXT", help=help)
-
-
-def fingerprint_option(help: str) -> Callable[[_Function], _Function]:
-    """Add `--fingerprint`."""
-    return click.option("--fingerprint", default="", callback=_text, metavar="HEX", help=help)
-
-
-def since_option(help: str) -> Callable[[_Function], _Function]:
-    """Add `--since`; gives seconds."""
-    return click.option("--since", type=DURATION, metavar="AGE", help=help)
+    for option in reversed(_LETTERS):
+        collected = option(collected)
+    return cast("_Function", collected)
 
 
 def tag_option(help: str) -> Callable[[_Function], _Function]:
@@ -213,3 +207,34 @@ def _refuse_nothing(ctx: click.Context, param: click.Parameter) -> NoReturn:
 def split_names(values: tuple[str, ...]) -> tuple[str, ...]:
     """The names in `values`, each of which may hold several between commas; each name once."""
     return tuple(dict.fromkeys(name for value in values for part in value.split(",") if (name := part.strip())))
+
+
+_LETTERS: Final[Sequence[Callable[[Any], Any]]] = (
+    queue_option("Only those of this queue; may be given again."),
+    type_option("Only those of this type; may be given again."),
+    click.option(
+        "--error",
+        "-e",
+        default="",
+        callback=_text,
+        metavar="TEXT",
+        help="Only those whose last error has TEXT in its type or message.",
+    ),
+    click.option(
+        "--reason",
+        "-r",
+        multiple=True,
+        type=click.Choice([reason.value for reason in Reason]),
+        help="Only those that ended for this reason; may be given again.",
+    ),
+    click.option(
+        "--fingerprint",
+        default="",
+        callback=_text,
+        metavar="HEX",
+        help='Only those of this cause, as "conveyor failed --group" shows it.',
+    ),
+    tag_option("Only those with this tag."),
+    click.option("--since", type=DURATION, metavar="AGE", help="Only those that died within this time: 10m, 2h."),
+)
+_CHOOSING: Final = ("queue", "type", "error", "reason", "fingerprint", "tag", "since")

@@ -9,19 +9,12 @@ from conveyor.cli.arguments import read_object
 from conveyor.cli.command import Command
 from conveyor.cli.options import (
     IDENTITY,
-    error_option,
-    fingerprint_option,
     json_option,
+    letters_options,
     limit_option,
-    queue_option,
-    reason_option,
-    since_option,
     store_options,
-    tag_option,
-    type_option,
 )
 from conveyor.cli.output import put_json, say
-from conveyor.cli.search import queue_names
 from conveyor.cli.store import Target
 from conveyor.cli.words import count
 from conveyor.records import JobId
@@ -43,13 +36,7 @@ from conveyor.selection import Which
 )
 @click.argument("ids", nargs=-1, type=IDENTITY, metavar="[ID]...")
 @click.option("--all", is_flag=True, help="All dead letters of the store.")
-@queue_option("The dead letters of this queue; may be given again.")
-@type_option("Those of this type; may be given again.")
-@error_option("Those whose last error has TEXT in its type or message.")
-@reason_option("Those that ended for this reason; may be given again.")
-@fingerprint_option('Those of this cause, as "conveyor failed --group" shows it.')
-@tag_option("Those with this tag.")
-@since_option("Those that died within this time: 10m, 2h.")
+@letters_options
 @limit_option(None, "At most so many, oldest first.")
 @click.option("--rate", type=float, metavar="N", help="Let only so many a second become ready. [default: all at once]")
 @click.option("--edit", metavar="JSON", help="Arguments to change on the way, by name; the app checks them.")
@@ -60,17 +47,11 @@ from conveyor.selection import Which
 def retry(
     target: Target,
     ids: tuple[JobId, ...],
-    queue: tuple[str, ...],
-    type: tuple[str, ...],
-    error: str,
-    reason: tuple[str, ...],
-    fingerprint: str,
-    tag: str,
-    since: float | None,
     limit: int | None,
     rate: float | None,
     edit: str | None,
     *,
+    which: Which,
     all: bool,
     dry_run: bool,
     json: bool,
@@ -79,10 +60,7 @@ def retry(
 
     Name jobs by their ID, or choose them by queue, type, error and so on (all must hold), or take --all.
     """
-    which = Which(queue=queue_names(queue), type=type, error=error, reason=reason, fingerprint=fingerprint, tag=tag)
-    chosen = any(which.values()) or since is not None
-    if since is not None:
-        which["since"] = since
+    chosen = bool(which)
     if not ids and not chosen and not all:
         raise click.UsageError("Say which: an ID, --queue, --type, --error and so on, or --all.")
     if ids and (all or chosen):

@@ -7,11 +7,10 @@ from typing import Final
 
 from conveyor.drivers.base import Driver
 from conveyor.payload import check_queue_name
-from conveyor.records import Filter, JobId, Reason, StoredJob
+from conveyor.records import Filter, JobId, StoredJob
 from conveyor.selection import DEAD
-from conveyor.times import SECOND
 
-__all__ = ["COUNTED", "DEAD", "choice", "found", "number_found", "queue_names"]
+__all__ = ["COUNTED", "DEAD", "found", "number_found", "queue_names"]
 
 COUNTED: Final = 10_000
 """How many jobs a command walks through to count or group them: a few seconds' work on any store."""
@@ -36,34 +35,6 @@ def number_found(driver: Driver, where: Filter) -> tuple[int, str]:
     """How many jobs meet the filter, and that number as people say it: "12", or "more than 10,000"."""
     number = sum(1 for _ in found(driver, where, COUNTED + 1))
     return (number, f"{number:,}") if number <= COUNTED else (number, f"more than {COUNTED:,}")
-
-
-def choice(
-    driver: Driver,
-    *,
-    queues: tuple[str, ...] = (),
-    types: tuple[str, ...] = (),
-    reasons: tuple[str, ...] = (),
-    error: str = "",
-    fingerprint: str = "",
-    tag: str = "",
-    since: float | None = None,
-) -> Filter:
-    """The dead letters that a command's options choose.
-
-    Raises:
-        InvalidValue: no queue may be called that.
-    """
-    return Filter(
-        queues=queue_names(queues),
-        types=types,
-        statuses=DEAD,
-        reasons=tuple(Reason(word) for word in reasons),
-        error=error,
-        fingerprint=fingerprint,
-        tag=tag,
-        after=None if since is None else driver.now() - round(since * SECOND),
-    )
 
 
 def queue_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ answer in time, and StoreFull when it has no room; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 from conveyor.findings import DeadGroup, Finding
 from conveyor.measures import JobMetrics
@@ -224,8 +225,8 @@ class Driver(Protocol):
     def bury(self, letters: Sequence[StoredJob]) -> list[bool]:
         """Store up to STEP dead letters that the store has lost, as they were; answer, in order, which were stored.
 
-        One whose id the store keeps, waiting, running or ended, is not. They count as dead, and not as pushed or
-        failed. To be pruned they come after those that are there.
+        One whose id the store keeps, waiting, running or ended, is not; nor one whose id was named before. They count
+        as dead, and not as pushed or failed. To be pruned they come after those that are there.
         """
         ...
 
@@ -344,3 +345,13 @@ class Driver(Protocol):
     def close(self) -> None:
         """Let go of connections and files. Safe to call twice. A closed driver raises StoreUnavailable."""
         ...
+
+
+def each_once(letters: Sequence[StoredJob], stored: Collection[UUID]) -> list[bool]:
+    """What `bury` answers, by the ids that were stored: of two letters with one id the first was."""
+    left = set(stored)
+    answers: list[bool] = []
+    for letter in letters:
+        answers.append(letter.id in left)
+        left.discard(letter.id)
+    return answers

@@ -94,11 +94,12 @@ class History:
         Recording.of(app, self).add([check_queue_name(queue) for queue in queues])
 
     def rebuild(self, queue: Queue | Conveyor) -> Rebuilt:
-        """Put back what the store of this queue, or of this application, has lost: all jobs still to be done.
+        """Put back what the store of this queue, or of this application, has lost: jobs to be done, and dead letters.
 
-        Each is pushed again with its id, and keeps its due time, priority, attempts and failures. What the store still
+        Each is there again with its id, and keeps its due time, priority, attempts and failures. What the store still
         has stays as it is; again changes nothing. Workers may run meanwhile, and jobs be pushed. A job that ran when
-        the store was lost runs again. It takes a second for what other processes have yet to write.
+        the store was lost runs again. Dead letters that were forgotten do not come back, nor those that are more or
+        older than the application keeps. It takes a second for what other processes have yet to write.
 
         Raises:
             StoreError: the history or the store does not answer; what was put back until then stays, and calling it
@@ -302,6 +303,13 @@ class History:
             "limit": limit,
         }
         return [_entry(row) for row in self._opened().run(("open", parameters))]
+
+    def failures(self, ids: Sequence[JobId]) -> dict[JobId, list[Failure]]:
+        """How the attempts of these came to a bad end, the oldest first."""
+        found: dict[JobId, list[Failure]] = {}
+        for job, failure in self._opened().run(("failures", {"ids": list(ids)})):
+            found.setdefault(_id(job), []).append(_read_failure(failure))
+        return found
 
     def last_open(self) -> JobId | None:
         """The greatest id of those."""

@@ -25,11 +25,15 @@ BACK: Final = 4
 CANCELLED: Final = 5
 """While it waited."""
 
+FORGOTTEN: Final = 6
+"""A dead letter that was deleted."""
+
 RANKS: Final = 8
 
 PUT_BACK: Final = "put back: the store had lost it"
 REPLACED: Final = "another job stands for it"
 CLEARED: Final = "its queue was cleared"
+DELETED: Final = "deleted from the dead letters"
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -133,6 +137,11 @@ def put_back(entry: HistoryEntry, now: int) -> Move:
 def ended(entry: HistoryEntry, now: int, note: str) -> Move:
     """A job that will not run."""
     return _again(entry, JobStatus.CANCELLED, CANCELLED, now, note)
+
+
+def is_forgotten(entry: HistoryEntry) -> bool:
+    """Whether it was a dead letter, and was deleted."""
+    return entry.version % RANKS == FORGOTTEN
 
 
 def _again(entry: HistoryEntry, status: JobStatus, rank: int, now: int, note: str) -> Move:

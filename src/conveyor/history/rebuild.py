@@ -6,9 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from conveyor.app import Conveyor
 from conveyor.drivers.base import Driver
 from conveyor.history import moves
+from conveyor.history.letters import PATIENCE, rebury
 from conveyor.history.recording import RecordingDriver
 from conveyor.history.records import HistoryEntry, Rebuilt
 from conveyor.history.tables import STEP
@@ -22,14 +25,13 @@ if TYPE_CHECKING:
 SOME: Final = 10_000
 """How many lost jobs are put back together."""
 
-PATIENCE: Final = 1.0
-"""Seconds in which other processes write what they know of jobs that look lost."""
-
 
 def rebuild(history: History, queue: Queue | Conveyor) -> Rebuilt:
     """See `History.rebuild`."""
     app, queues = (queue, None) if isinstance(queue, Conveyor) else (queue.app, [queue.name])
-    return _Rebuild(history, bare(app.driver), queues).run()
+    driver = bare(app.driver)
+    rebuilt = _Rebuild(history, driver, queues).run()
+    return replace(rebuilt, dead_letters=rebury(history, driver, queues, app.retention))
 
 
 def bare(driver: Driver) -> Driver:
@@ -70,6 +72,7 @@ class _Rebuild:
             kept=self._kept,
             caught_up=self._caught_up,
             replaced=self._replaced,
+            dead_letters=0,
         )
 
     def _missing(self, page: Sequence[HistoryEntry]) -> list[tuple[JobId, int]]:

@@ -15,13 +15,17 @@ from conveyor.history import moves
 from conveyor.history.delegate import Delegate
 from conveyor.history.recorder import Told
 from conveyor.history.upkeep import Upkeep
-from conveyor.records import CancelAnswer, Claim, Edits, Filter, JobId, JobStatus, NewJob, Outcome, Tended
+from conveyor.records import CancelAnswer, Claim, Edits, Filter, JobId, JobStatus, NewJob, Outcome, StoredJob, Tended
 from conveyor.selection import DEAD
 from conveyor.unique import OnConflict
 
 if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.history.history import History
+
+_ENDED: Final = frozenset(status for status in JobStatus if status.is_final or status.is_failure)
+
+_ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, *DEAD})
 
 LOOK_EVERY: Final = 5.0
 """Seconds between two looks of a worker for what a history was not told."""
@@ -165,7 +169,7 @@ class RecordingDriver(Delegate):
             return self.inner.redrive(where, edits=edits, limit=limit)
         # In steps, each of them told of: interrupted, the history lacks one of them at most.
         done = 0
-        ids = self._dead(where)[:limit]
+        ids = self._found(where, frozenset(DEAD).intersection(where.statuses or DEAD))[:limit]
         for start in range(0, len(ids), STEP):
             some = ids[start : start + STEP]
             done += self.inner.redrive(replace(where, ids=tuple(some)), edits=edits)
@@ -174,9 +178,40 @@ class RecordingDriver(Delegate):
             )
         return done
 
-    def _dead(self, where: Filter) -> list[JobId]:
-        """The dead letters that meet the filter, oldest first."""
-        where = replace(where, statuses=tuple(set(where.statuses or DEAD) & set(DEAD)))
+    def forget(self, where: Filter, *, limit: int | None = None) -> int:
+        if where.queues and not any(self.recording.has(queue) for queue in where.queues):
+            return self.inner.forget(where, limit=limit)
+        done = 0
+        wanted = _ENDED & frozenset(where.statuses or _ENDED)
+        if limit is None and (others := wanted.difference(DEAD)):
+            # These no rebuild would bring back.
+            done = self.inner.forget(replace(where, statuses=tuple(others)))
+            wanted &= frozenset(DEAD)
+        # In steps, each of them told of.
+        ids = self._found(where, wanted)[:limit]
+        for start in range(0, len(ids), STEP):
+            some = ids[start : start + STEP]
+            before = self.inner.get(some)
+            done += self.inner.forget(replace(where, ids=tuple(some)))
+            self._tell_forgotten(before)
+        return done
+
+    def _tell_forgotten(self, before: Sequence[StoredJob | None]) -> None:
+        # Else a rebuild would bring them back, as it does with what was deleted behind the history's back.
+        now = self._history.clock()
+        dead = [job for job in before if job is not None and job.status in DEAD and self.recording.has(job.queue)]
+        with suppress(StoreError):
+            self._tell(
+                [
+                    moves.seen(replace(job, finished_at=now, errors=()), moves.FORGOTTEN, now, moves.DELETED)
+                    for job, there in zip(dead, self.inner.get([job.id for job in dead]), strict=True)
+                    if there is None
+                ]
+            )
+
+    def _found(self, where: Filter, statuses: frozenset[JobStatus]) -> list[JobId]:
+        """The jobs in one of these statuses that meet the filter, oldest first."""
+        where = replace(where, statuses=tuple(statuses))
         found: list[JobId] = []
         cursor: JobId | None = None
         while where.statuses:

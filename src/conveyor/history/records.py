@@ -80,3 +80,5 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs of which the store knew more than the history, which knows it now."""
     replaced: int
     """Lost jobs that another one stands for, by its unique key or slot: they are cancelled."""
+    dead_letters: int
+    """Dead letters that the store had lost, and has again."""

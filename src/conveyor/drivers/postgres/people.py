@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from conveyor.drivers.base import STEP
+from conveyor.drivers.base import STEP, each_once
 from conveyor.drivers.postgres.database import Rows
 from conveyor.drivers.postgres.look import conditions_of
 from conveyor.drivers.postgres.part import Part, micros, to_array, to_json
@@ -67,7 +67,7 @@ class People(Part):
         if not letters:
             return []
         stored = {id for (id,) in self._database.run("bury", {"letters": to_json([_row(each) for each in letters])})}
-        return [letter.id in stored for letter in letters]
+        return each_once(letters, stored)
 
     def clear(self, queue: str) -> int:
         last: int = self._database.run("newest")[0][0]

@@ -215,8 +215,8 @@ def _dead(letter: StoredJob, queues: Names, types: Names) -> tuple[Any, ...]:
     ended = letter.finished_at or letter.pushed_at
     # fmt: off
     past = (
-        letter.attempt, letter.failures, letter.crashes, letter.worker or False, letter.started_at or False, ended, False,
-        False, letter.reason or Reason.FAILED, letter.note or False,
+        letter.attempt, letter.failures, letter.crashes, letter.worker or False, letter.started_at or False, ended,
+        False, False, letter.reason or Reason.FAILED, letter.note or False,
         [msgspec.json.encode(failure).decode() for failure in letter.errors], letter.memory or False,
     )
     return (

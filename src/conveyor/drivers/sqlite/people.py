@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from conveyor.drivers.base import STEP
+from conveyor.drivers.base import STEP, each_once
 from conveyor.drivers.sqlite import counters
 from conveyor.drivers.sqlite.counters import Tally, of_stage
 from conveyor.drivers.sqlite.jobs import DELAYED_STAGE, HELD_STAGE, READY_STAGE
@@ -37,8 +38,8 @@ class People(Part):
         rows = to_json([_row(letter) for letter in letters])
 
         def bury(writer: sqlite3.Connection) -> list[bool]:
-            stored = {row[0] for row in writer.execute(SQL["bury_lost"], {"letters": rows}).fetchall()}
-            answer = [str(letter.id) in stored for letter in letters]
+            stored = {UUID(text) for (text,) in writer.execute(SQL["bury_lost"], {"letters": rows}).fetchall()}
+            answer = each_once(letters, stored)
             tally = Tally()
             for letter, is_stored in zip(letters, answer, strict=True):
                 tally.add(letter.queue, letter.priority, counters.DEAD, int(is_stored))
