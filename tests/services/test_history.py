@@ -496,8 +496,8 @@ def test_forgetting_through_a_history_takes_what_the_conditions_say(bench: Bench
     assert bench.queue.rebuild().dead_letters == 0
 
 
-def test_what_the_store_would_prune_is_no_lost_dead_letter(light: Bench) -> None:
-    light.app.retention = Retention(dead_age=100, dead_count=2)  # type: ignore[misc]
+def test_what_the_store_would_prune_is_no_lost_dead_letter(light: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(light.app, "retention", Retention(dead_age=100, dead_count=2))
     ids = [light.push() for _ in range(4)]
     for step in (60, 60):
         while payload := light.queue.pop():

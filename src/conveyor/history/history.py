@@ -292,6 +292,11 @@ class History:
             return {}
         return {entry.id: entry for entry in map(_entry, self._opened().run(("get", {"ids": list(ids)})))}
 
+    def failures(self, ids: Sequence[JobId]) -> list[tuple[JobId, Failure]]:
+        """How attempts of these came to a bad end, a job's oldest first."""
+        rows = self._opened().run(("failures", {"ids": list(ids)}))
+        return [(_id(job), _read_failure(failure)) for job, failure in rows]
+
     def open_jobs(
         self, queues: Sequence[str] | None, *, limit: int, cursor: JobId | None = None, last: JobId | None = None
     ) -> list[HistoryEntry]:
@@ -303,13 +308,6 @@ class History:
             "limit": limit,
         }
         return [_entry(row) for row in self._opened().run(("open", parameters))]
-
-    def failures(self, ids: Sequence[JobId]) -> dict[JobId, list[Failure]]:
-        """How the attempts of these came to a bad end, the oldest first."""
-        found: dict[JobId, list[Failure]] = {}
-        for job, failure in self._opened().run(("failures", {"ids": list(ids)})):
-            found.setdefault(_id(job), []).append(_read_failure(failure))
-        return found
 
     def last_open(self) -> JobId | None:
         """The greatest id of those."""

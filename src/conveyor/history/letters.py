@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -42,8 +43,10 @@ def rebury(history: History, driver: Driver, queues: Sequence[str] | None, reten
         some = oldest_first[start : start + STEP]
         found = history.entries(some)
         entries = [found[id] for id in some if id in found and found[id].version == lost[id]]
-        failures = history.failures([entry.id for entry in entries])
-        done += sum(driver.bury([_letter(entry, failures.get(entry.id, [])) for entry in entries]))
+        failures: defaultdict[JobId, list[Failure]] = defaultdict(list)
+        for id, failure in history.failures([entry.id for entry in entries]):
+            failures[id].append(failure)
+        done += sum(driver.bury([_letter(entry, failures[entry.id]) for entry in entries]))
     return done
 
 

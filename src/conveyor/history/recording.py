@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from conveyor.app import Conveyor
     from conveyor.history.history import History
 
-_ENDED: Final = frozenset(status for status in JobStatus if status.is_final or status.is_failure)
-
 _ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED, *DEAD})
 
 LOOK_EVERY: Final = 5.0
