@@ -138,7 +138,11 @@ def test_a_name_that_nobody_knows_is_named() -> None:
 
 def test_a_name_service_that_says_nothing_keeps_nobody_longer_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(20))
+
+    def silent(host: str, port: int, **_: object) -> None:
+        answered.wait(20)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
     try:
         for url in ("redis://slow.example/0?", "redis+sentinel://slow.example/shop?", "redis+cluster://slow.example?"):
             refused(lambda url=url: open_driver(f"{url}timeout={TIMEOUT}"))  # type: ignore[misc]
