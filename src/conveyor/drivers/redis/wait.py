@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,9 +83,9 @@ class Wait(Part):
             if look.is_ready:
                 return True
             left = min(deadline - time.monotonic(), look.due)
-            told = self._listen(listener, max(0.0, min(left, _LONGEST)))
+            told = self._listen(listener, max(0.0, min(left, _LONGEST)), look.open)
             self._connections.check_open()
-            if look.open & told:
+            if told:
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -141,14 +141,17 @@ class Wait(Part):
         return listener
 
     @staticmethod
-    def _listen(listener: Link, seconds: float) -> set[_Told]:
-        """What is said, once something is or the time is over: the queues that had nothing and now have."""
-        told: set[_Told] = set()
+    def _listen(listener: Link, seconds: float, wanted: Collection[_Told] = ()) -> bool:
+        """Take in what is said, once something is or the time is over; whether one of these had nothing and now has.
+
+        What is said behind that is left for the next time.
+        """
         while listener.hears(seconds):
             _, channel, number = listener.read()
-            told.add((channel, number))
+            if (channel, number) in wanted:
+                return True
             seconds = 0.0
-        return told
+        return False
 
     def _hang_up(self) -> None:
         """Close the links that listen and that nobody waits on."""
