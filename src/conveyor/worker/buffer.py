@@ -31,7 +31,6 @@ class Buffer:
         "low",
         "on_low",
         "on_put",
-        "rest",
         "started_at",
         "valid_until",
         "waiting",
@@ -50,8 +49,6 @@ class Buffer:
         """A reader that leaves no more than this many behind, or becomes free, calls `on_low`, once."""
         self.on_low: Callable[[], None] = _nothing
         self.on_put: Callable[[], None] = self._notify
-        self.rest: Callable[[], object] = self.sleep
-        """What a reader on a thread does, again and again, while nothing waits."""
         self.closed = False
         self._asleep: Final[deque[threading.Lock]] = deque()
         self._counting = threading.Lock()
@@ -83,9 +80,9 @@ class Buffer:
                 with self._counting:
                     self.free -= 1
                 return claim
-            self.rest()
+            self._sleep()
 
-    def sleep(self) -> None:
+    def _sleep(self) -> None:
         """Until something comes, mostly: by a bare lock, for a condition wakes its sleeper 40 µs later."""
         bed = threading.Lock()
         bed.acquire()

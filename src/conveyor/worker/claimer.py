@@ -6,8 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from conveyor import lifecycle
 from conveyor.drivers.base import STEP, Driver
@@ -25,9 +24,6 @@ from conveyor.worker.settler import Settler
 from conveyor.worker.shares import Shares
 from conveyor.worker.slots import SlotTable
 from conveyor.worker.store import Patience
-
-if TYPE_CHECKING:
-    from conveyor.worker.guards import SignalGuard
 
 WAIT: Final = 5.0
 """Seconds to wait for a job before looking around."""
@@ -49,7 +45,6 @@ class Claimer:
         lanes: of sync jobs, and of async jobs where the application has any.
         mix: what is known of which queues hold which.
         max_jobs: how many to claim in all; `None` for no bound.
-        reader: of the one thread that reads, if only one does: it asks the store itself while it has nothing to run.
         known: answers the claims that run, or are about to.
         on_idle: called in a burst when nothing is ready, and nothing waits, runs or is unsettled here.
         on_late: called, once, when three quarters of `max_jobs` have been claimed.
@@ -72,7 +67,6 @@ class Claimer:
         is_frozen: bool,
         burst: bool = False,
         max_jobs: int | None = None,
-        reader: SignalGuard | None = None,
         known: Callable[[], Collection[ClaimKey]],
         on_idle: Callable[[], object],
         on_late: Callable[[], object],
@@ -102,12 +96,8 @@ class Claimer:
         self._vain = 0
         self._stopping = threading.Event()
         self._wake = threading.Event()
-        # Held for a round, from the look whether to claim until what came is in the buffers.
+        # Held from the look whether to claim until what came is in the buffers.
         self._turn = threading.Lock()
-        self._reader = reader
-        self._reader_wake = threading.Event()
-        self._is_led = False
-        self._may_be_more = False
         self._store = Patience("claim jobs", self._stopping)
         self._known = known
         self._doubt = Doubt(driver, name, lease, self._held_here)
@@ -115,8 +105,6 @@ class Claimer:
         self._thread = essential("conveyor-claimer", self._run)
         for lane in self._lanes:
             lane.buffer.on_low = self._wake.set
-        if reader is not None:
-            self._sync.buffer.rest = self._lead
 
     def start(self) -> None:
         self._thread.start()
@@ -124,9 +112,7 @@ class Claimer:
     def stop(self) -> None:
         """Claim nothing more and hand back what waits. Safe twice and unstarted; does not wait for the thread."""
         self._stopping.set()
-        self._wake_all()
-        if self._reader is not None:
-            self._reader.call_off()
+        self._wake.set()
         with self._turn:
             for lane in self._lanes:
                 self._hand_back(lane.buffer.take_back())
@@ -142,7 +128,7 @@ class Claimer:
         self._is_frozen = False
         self._was_idle = False
         self._queues.look_again()
-        self._wake_all()
+        self._wake.set()
 
     def cancel(self, key: ClaimKey) -> None:
         """Hand a claim back that still waits, for somebody wants its job cancelled: the store ends it as such."""
@@ -158,7 +144,7 @@ class Claimer:
     def recount(self) -> None:
         """Look whether the store holds claims for us that we do not know of, and hand them back."""
         self._doubt.arise()
-        self._wake_all()
+        self._wake.set()
 
     def _held_here(self) -> set[ClaimKey]:
         """The claims that wait, run, or have ended and are not settled; a job that moves on is met further down."""
@@ -171,79 +157,47 @@ class Claimer:
 
     def run_once(self) -> None:
         """One round: hand back what is stuck, claim what there is room for, wait when there is nothing to do."""
-        with self._turn:
-            rest = self._until_needed if self._is_led else self._round(self._wake)
-        rest()
-
-    def _lead(self) -> None:
-        """Rounds by the only reader, which has nothing to run: who waits for work itself need not be woken for it."""
-        buffer = self._sync.buffer
-        while not self._stopping.is_set():
-            with self._turn:
-                if buffer.waiting or buffer.closed:
-                    return
-                rest = self._round(self._reader_wake)
-                self._is_led = not buffer.waiting
-                if not self._is_led:
-                    if self._may_be_more or len(buffer.waiting) > 1 or self._doubt.is_there:
-                        self._wake.set()
-                    return
-            rest()
-        buffer.sleep()
-
-    def _until_needed(self) -> None:
-        self._wake.wait()
-        self._wake.clear()
-
-    def _round(self, wake: threading.Event) -> Callable[[], object]:
-        """What `run_once` does before it waits, and how it is to wait: until `wake` is set, where that is long."""
         try:
             if strangers := self._doubt.strangers():
                 plural = "" if len(strangers) == 1 else "s"
                 logger.warning("handing back %d claim%s whose answer from the store was lost", len(strangers), plural)
                 self._settler.add_all([lifecycle.handed_back(claim) for claim in strangers])
-            return self._step(wake)
+            self._round()
         except StoreError as error:
-            return partial(self._failed, error)
+            if self._stopping.is_set():
+                # Nothing more is wanted of the store, which may be closed already: a wait is left alone until then.
+                return
+            # What was asked for may have happened, or may happen yet.
+            self._doubt.arise()
+            self._store.pause(error)
 
-    def _step(self, wake: threading.Event) -> Callable[[], object]:
+    def _round(self) -> None:
         waits = self._look_after_what_waits()
         if self._is_frozen or self._left == 0:
             self._ask_no_more()
-            return partial(self._sleep, wake, _PATIENCE if waits else None)
-        limit = self._room()
-        if not limit:
+            self._sleep(_PATIENCE if waits else None)
+            return
+        if not self._room():
             for lane in self._lanes:
                 lane.call_when_low()
             # What came before the readers were told to call is not slept over.
-            limit = self._room()
-            if not limit:
+            if not self._room():
                 self._ask_no_more()
                 # Beside a slow job of one kind there may be room for the other.
-                pause = self._mix.pause(_PATIENCE if waits or self._async is not None else None)
-                return partial(self._sleep, wake, pause)
+                self._sleep(self._mix.pause(_PATIENCE if waits or self._async is not None else None))
+            return
         if self._queues.look():
             self._shares.meet(self._queues.names)
         order = self._order()
         if not order and self._shares.names:
-            return partial(self._sleep, wake, self._mix.pause(_PATIENCE))
-        claims = self._claim(order, limit)
+            self._sleep(self._mix.pause(_PATIENCE))
+            return
+        claims = self._claim(order)
         self._store.succeeded()
         if claims:
             self._vain = 0
         elif not self._stopping.is_set():
-            if self._reader is None or wake is self._reader_wake:
-                return partial(self._wait_for_work, order)
-            # The reader will, when it has nothing to run.
-            return partial(self._sleep, wake, _PATIENCE if waits else None)
-        return _at_once
-
-    def _failed(self, error: StoreError) -> None:
-        """What was asked of the store may have happened, or may happen yet: ask again after a while."""
-        # Once nothing more is wanted of the store, it may be closed already: a wait is left alone until then.
-        if not self._stopping.is_set():
-            self._doubt.arise()
-            self._store.pause(error)
+            self._wait_for_work(order)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -266,22 +220,25 @@ class Claimer:
             return order
         return self._mix.open(order, has_sync=not self._sync.is_stuck, has_async=not self._async.is_stuck)
 
-    def _claim(self, order: Sequence[str], limit: int) -> list[Claim]:
-        if self._stopping.is_set():
-            return []
-        now = time.time_ns()
-        if not self._asking_since:
-            self._asking_since = time.monotonic_ns()
-        self._slots.asking(self._asking_since)
-        claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
-        self._slots.claimed(time.time_ns() // 1000)
-        self._asking_since = 0
-        self._may_be_more = len(claims) == limit
-        if claims:
-            self._was_idle = False
-            self._shares.taken(order, claims)
-            self._most = min(STEP, max(self._most, 2 * len(claims)))
-            self._put(claims, now + round(self._lease * _MARGIN * BILLION))
+    def _claim(self, order: Sequence[str]) -> list[Claim]:
+        with self._turn:
+            if self._stopping.is_set() or self._is_frozen:
+                return []
+            limit = self._room()
+            if not limit:
+                return []
+            now = time.time_ns()
+            if not self._asking_since:
+                self._asking_since = time.monotonic_ns()
+            self._slots.asking(self._asking_since)
+            claims = self._driver.claim(order, limit=limit, lease=self._lease, worker=self._name)
+            self._slots.claimed(time.time_ns() // 1000)
+            self._asking_since = 0
+            if claims:
+                self._was_idle = False
+                self._shares.taken(order, claims)
+                self._most = min(STEP, max(self._most, 2 * len(claims)))
+                self._put(claims, now + round(self._lease * _MARGIN * BILLION))
         return claims
 
     def _ask_no_more(self) -> None:
@@ -329,7 +286,8 @@ class Claimer:
             if lane.buffer.waiting:
                 if lane.is_stuck:
                     lane.start_over()
-                    self._hand_back(lane.buffer.take_back())
+                    with self._turn:
+                        self._hand_back(lane.buffer.take_back())
                 else:
                     waits = True
         return waits
@@ -340,11 +298,11 @@ class Claimer:
                 self._left += len(claims)
             self._settler.add_all([lifecycle.handed_back(claim) for claim in claims])
 
-    def _sleep(self, wake: threading.Event, timeout: float | None) -> None:
+    def _sleep(self, timeout: float | None) -> None:
         """Until a buffer runs low, something is said, or the time is over."""
         self._slots.hold(self._held)
-        wake.wait(min(self._doubt.left, threading.TIMEOUT_MAX if timeout is None else timeout))
-        wake.clear()
+        self._wake.wait(min(self._doubt.left, threading.TIMEOUT_MAX if timeout is None else timeout))
+        self._wake.clear()
         for lane in self._lanes:
             lane.buffer.low = NEVER
 
@@ -360,25 +318,8 @@ class Claimer:
             # What waits may have to go back, and room for what the other queues hold may come.
             timeout = min(timeout, _PATIENCE)
         timeout = min(self._doubt.left, self._mix.pause(timeout) or timeout)
-        try:
-            is_ready = self._waits(order, timeout)
-        except StoreError as error:
-            self._failed(error)
-            return
+        is_ready = self._driver.wait(order, timeout)
         # A store may say so in vain, and another worker may be quicker: then ask again, but not all the time.
         self._vain = self._vain + 1 if is_ready else 0
         if self._vain > 1:
             self._stopping.wait(min(0.05, 0.001 * 2 ** min(self._vain, 6)))
-
-    def _waits(self, order: Sequence[str], timeout: float) -> bool:
-        if self._reader is None:
-            return self._driver.wait(order, timeout)
-        return bool(self._reader.between_jobs(lambda: self._driver.wait(order, timeout)))
-
-    def _wake_all(self) -> None:
-        self._wake.set()
-        self._reader_wake.set()
-
-
-def _at_once() -> None:
-    """How to wait where there may be more to do."""

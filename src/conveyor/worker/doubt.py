@@ -46,11 +46,6 @@ class Doubt:
         self._pause = FIRST_PAUSE
 
     @property
-    def is_there(self) -> bool:
-        """There is something to look for yet."""
-        return self._until > 0
-
-    @property
     def left(self) -> float:
         """Seconds until the next look; at most what a thread can wait."""
         return max(0.0, self._next - time.monotonic()) if self._until else threading.TIMEOUT_MAX

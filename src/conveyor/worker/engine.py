@@ -82,7 +82,6 @@ class Engine:
         self._runners = [
             Runner(bench, self._sync, slot, self._guard(slots, slot), gauge) for slot in range(settings.threads)
         ]
-        main = self._runners[0].guard
         shares = shares_of(settings, app)
         queues = Queues(app, shares, exclude=settings.exclude)
         self.queues: Final = tuple(queues.names)
@@ -104,7 +103,6 @@ class Engine:
             is_frozen=begin.standby,
             burst=settings.burst,
             max_jobs=settings.max_jobs,
-            reader=main if isinstance(main, SignalGuard) and self._loop is None else None,
             known=lambda: self._running(bench),
             on_idle=lambda: tell(Idle()),
             on_late=lambda: tell(Retiring()),

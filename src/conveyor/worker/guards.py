@@ -7,8 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from conveyor import unbroken
 from conveyor.records import Claim, ClaimKey
@@ -28,14 +27,6 @@ _SOONEST: Final = 0.000_1
 
 _MOMENT: Final = 0.010
 """Seconds until a thread is asked again that was in a step which is not to be broken off, should it not say itself."""
-
-
-_CALL_AGAIN: Final = 0.010
-_CALLS: Final = 25
-"""A signal that comes just before its thread goes to sleep does not wake it: so it is sent again after so many seconds,
-and so often."""
-
-T = TypeVar("T")
 
 
 class Guard(Protocol):
@@ -64,10 +55,6 @@ def timed_out(since: int, until: int) -> JobTimeout:
     return JobTimeout(f"ran past its timeout of {(until - since) / BILLION:g} s")
 
 
-class _CalledOff(BaseException):
-    """What ends a wait between two jobs."""
-
-
 class SignalGuard:
     """For the main thread: a timer's signal raises inside whatever the job does there, sleeping and waiting included.
 
@@ -83,8 +70,6 @@ class SignalGuard:
         self._since = 0
         self._until = 0
         self._told = False
-        self._waits = False
-        self._called_off = False
         self._thread = threading.get_ident()
         self._handler = self._interrupt
         signal.signal(signal.SIGALRM, self._handler)
@@ -113,36 +98,9 @@ class SignalGuard:
         signal.pthread_kill(self._thread, signal.SIGALRM)
         return True
 
-    def between_jobs(self, wait: Callable[[], T]) -> T | None:
-        """Answer `wait()`, done on this thread while no job runs; `None` when it was called off."""
-        try:
-            try:
-                self._waits = True
-                return None if self._called_off else wait()
-            finally:
-                self._waits = False
-        except _CalledOff:
-            return None
-
-    def call_off(self) -> None:
-        """End what is done between two jobs, now and from now on. From any thread."""
-        self._called_off = True
-        for _ in range(_CALLS):
-            if not self._waits:
-                return
-            signal.pthread_kill(self._thread, signal.SIGALRM)
-            time.sleep(_CALL_AGAIN)
-
     def _interrupt(self, _number: int, _frame: object) -> None:
         claim = self.claim
-        if claim is None:
-            again = partial(self._interrupt, _number, _frame)
-            if self._waits and self._called_off and not unbroken.postpone(self._thread, again):
-                # Raised once, wherever the thread is between the beginning of its wait and the end.
-                self._waits = False
-                raise _CalledOff
-            return
-        if self._told:
+        if claim is None or self._told:
             return
         error: BaseException
         if self._cancelled is claim:
