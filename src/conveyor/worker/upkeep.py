@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
+from conveyor import lifecycle
 from conveyor.depths import EVERY, look_if_due
 from conveyor.drivers.base import Driver
 from conveyor.errors import StoreError
@@ -83,7 +84,7 @@ class Upkeep:
         self._teller = teller_of(hooks)
         self._tending = Tending(driver, tuple(plans), keep=self._keep, on_rescued=self._settled)
         self._aftermaths: deque[Aftermath] = deque()
-        self._buried: deque[tuple[float, Aftermath]] = deque()
+        self._buried: dict[str, float] = {}
         self._visit_pause = FIRST_VISIT
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -137,8 +138,8 @@ class Upkeep:
             StoreError: the store does not answer; what was due still is.
         """
         while self._aftermaths:
-            self._settle_for(self._aftermaths[0])
-            self._bury(self._aftermaths.popleft())
+            self._bury(self._aftermaths[0])
+            self._aftermaths.popleft()
         if self._has_news:
             self._due[self._beat] = 0.0
         # In this order: leases are extended before others' are found to have lapsed.
@@ -180,23 +181,14 @@ class Upkeep:
         self._tending.spare(self._lease / 3)
         self._due[self._extend] = 0.0
 
-    def _settle_for(self, aftermath: Aftermath) -> None:
+    def _bury(self, aftermath: Aftermath) -> None:
         if self._has_locks:
             locks.release_all(self._driver, aftermath.child)
-        claims = self._driver.held_by([aftermath.child])
-        if not claims:
-            return
-        outcomes = outcomes_of(aftermath, claims, self._plans)
-        for outcome, held in zip(outcomes, self._driver.settle(outcomes), strict=True):
-            if held:
-                self._settled(outcome)
-                if outcome.failure is not None:
-                    self._on_lost()
-
-    def _bury(self, aftermath: Aftermath) -> None:
-        """It is settled for; what its child asked for as it died may yet be done for it."""
+        if claims := self._driver.held_by([aftermath.child]):
+            self._settle(outcomes_of(aftermath, claims, self._plans))
+        # What the child asked for as it died may yet be done for it.
         now = time.monotonic()
-        self._buried.append((now + self._lease, aftermath))
+        self._buried[aftermath.child] = now + self._lease
         self._visit_pause = FIRST_VISIT
         self._due[self._visit] = now + FIRST_VISIT
 
@@ -205,12 +197,19 @@ class Upkeep:
 
         A server finishes what it was sent, though the connection be gone. After a lease nothing is as late as that.
         """
-        for _, aftermath in self._buried:
-            self._settle_for(aftermath)
-        while self._buried and self._buried[0][0] <= time.monotonic():
-            self._buried.popleft()
+        now = time.monotonic()
+        if late := self._driver.held_by(list(self._buried)):
+            self._settle([lifecycle.handed_back(claim) for claim in late])
+        self._buried = {child: until for child, until in self._buried.items() if until > now}
         self._visit_pause = min(2 * self._visit_pause, self._lease / 3)
         return self._visit_pause if self._buried else math.inf
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome, held in zip(outcomes, self._driver.settle(outcomes), strict=True):
+            if held:
+                self._settled(outcome)
+                if outcome.failure is not None:
+                    self._on_lost()
 
     def _settled(self, outcome: Outcome) -> None:
         events.settled(outcome)
