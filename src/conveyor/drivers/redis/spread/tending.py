@@ -60,7 +60,8 @@ def _shares(count: int | None, kept: Sequence[int]) -> list[int | None]:
     if count is None or total <= count:
         return [None] * len(kept)
     shares = [each * count // total for each in kept]
-    # What the division has left over goes to the largest.
-    largest = kept.index(max(kept))
-    shares[largest] += count - sum(shares)
+    # What the division has left over goes to those that lost most by it: none is given more than it has.
+    by_loss = sorted(range(len(kept)), key=lambda number: -(kept[number] * count % total))
+    for number in by_loss[: count - sum(shares)]:
+        shares[number] += 1
     return list(shares)
